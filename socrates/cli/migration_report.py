@@ -1,0 +1,135 @@
+"""How a migration shows its progress and its outcome to the owner of the file."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from socrates.v1.importer import Progress as ProgressCallback
+from socrates.v1.migration import Migration
+from socrates.v1.report import ImportReport, TableReport
+
+_REASONS_SHOWN = 10
+
+_ADJUSTMENTS = {
+    "converted": "a value of another type, converted without loss",
+    "fraction_shortened": "a time with more than six digits of a second",
+    "id_given": "a pending question without an id, or with one used twice",
+    "item_not_text": "a list item that was not text",
+    "key_from_row": "an id that differed between the row and its blob: the row's was kept",
+    "member_merged": "a second entry for one team member, merged",
+    "number_not_storable": "a number that no column holds, kept in extra",
+    "owner_made_lead": "an owner with another role than lead, which is kept in extra",
+    "time_ambiguous": "a local time that occurred twice or never: the earlier reading was taken",
+    "time_unreadable": "a time that cannot be read, its text kept in extra where there is one",
+    "unknown_key": "a key that v1 did not know, kept in extra",
+}
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressCallback]:
+    """A bar on a terminal's error stream; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, int] = {}
+
+        def show(table: str, done: int, total: int) -> None:
+            if table not in tasks:
+                tasks[table] = bar.add_task(table, total=total)
+            bar.update(tasks[table], completed=done)  # type: ignore[arg-type]
+
+        yield show
+
+
+def print_outcome(migration: Migration) -> None:
+    """Say on standard output what was done, and what to do next."""
+    dry_run, database = migration.options.dry_run, migration.name
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    if dry_run:
+        console.print("Dry run: all of this happened on a copy, which is gone. Nothing was changed.")
+    if migration.report is not None:
+        _print_report(console, migration.report)
+    elif not migration.upgraded and not migration.downgraded:
+        console.print(f"{escape(database)}: nothing to do, the schema is as asked for.")
+    elif migration.downgraded:
+        console.print(f"{escape(database)}: back at the revision asked for; v1's tables bear their own names again.")
+    else:
+        console.print(f"{escape(database)}: an empty database, which has the schema now. There was nothing to import.")
+    for remark in migration.remarks:
+        console.print(f"Note: {escape(remark)}")
+    if migration.backup is not None and not dry_run:
+        console.print(f"Backup: {escape(str(migration.backup))}")
+    if migration.report is not None:
+        _print_next(console, migration, database)
+
+
+def write_report(migration: Migration, path: Path) -> None:
+    """Write the report as JSON."""
+    dry_run = migration.options.dry_run
+    content = {
+        "dry_run": dry_run,
+        "backup": str(migration.backup) if migration.backup and not dry_run else None,
+        "import": migration.report.as_json() if migration.report else None,
+        "remarks": migration.remarks,
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _print_report(console: Console, report: ImportReport) -> None:
+    table = Table(title=f"Import of {escape(report.source)}", title_justify="left")
+    table.add_column("v1 table")
+    for heading in ("read", "imported", "quarantined", "adjusted"):
+        table.add_column(heading, justify="right")
+    for name, account in report.tables.items():
+        figures = (account.read, account.imported, account.quarantined, account.adjusted.total())
+        table.add_row(name, *(f"{figure:,}" for figure in figures))
+    console.print(table)
+    for name, account in report.tables.items():
+        _print_adjustments(console, name, account)
+        _print_quarantined(console, name, account)
+    console.print(
+        f"Every value was read back and compared. Naive times were read as {escape(report.timezone)}. "
+        f"{report.seconds:.1f} s."
+    )
+
+
+def _print_adjustments(console: Console, name: str, account: TableReport) -> None:
+    for kind, count in sorted(account.adjusted.items()):
+        console.print(f"  {name}: {count:,} × {_ADJUSTMENTS.get(kind, kind)}")
+
+
+def _print_quarantined(console: Console, name: str, account: TableReport) -> None:
+    for entry in account.reasons[:_REASONS_SHOWN]:
+        console.print(f"  {name} {escape(repr(entry['key']))} is in quarantine: {escape(entry['reason'])}")
+    if account.quarantined > _REASONS_SHOWN:
+        console.print(f"  {name}: {account.quarantined - _REASONS_SHOWN:,} more are in quarantine")
+
+
+def _print_next(console: Console, migration: Migration, database: str) -> None:
+    report = migration.report
+    if report is None:
+        return
+    keys = report.tables.get("api_keys")
+    if keys is not None and keys.imported:
+        console.print(
+            f"{keys.imported} API keys came over as v1 stored them, which is readable text. They also lie in the "
+            "backup and in api_keys_v1_backup: renew them where you got them."
+        )
+    if report.damaged:
+        console.print(
+            f"{report.damaged} rows could not be read. They are whole in the table v1_quarantine, with the reason."
+        )
+    if migration.options.v1 is None:
+        console.print(
+            "v1's tables stand beside the new ones as <name>_v1_backup. Next: socrates db check "
+            f"{escape(database)} proves the import again; alembic downgrade base takes it back."
+        )
+    else:
+        console.print(f"{escape(str(migration.options.v1))} was only read, and is as it was.")

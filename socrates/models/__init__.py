@@ -1,0 +1,52 @@
+"""The tables, as declarative SQLAlchemy entities: nothing but tables.
+
+Entities live inside a unit of work. Every relationship raises when it is read without having been loaded.
+"""
+
+from socrates.models.base import Base
+from socrates.models.conversation import ConversationMessage
+from socrates.models.knowledge import CachedEmbedding, KnowledgeDocument
+from socrates.models.learning import BehaviorPattern, QuestionEffectiveness
+from socrates.models.llm import APIKey, LLMProviderConfig, LLMUsage
+from socrates.models.maturity import (
+    AnalyticsMetrics,
+    CategorizedSpec,
+    CategoryScore,
+    MaturityEvent,
+    PhaseMaturityScore,
+)
+from socrates.models.note import ProjectNote, ProjectNoteTag
+from socrates.models.project import Project, ProjectConstraint, ProjectRequirement, ProjectTechnology
+from socrates.models.team import PendingQuestion, TeamMember
+from socrates.models.user import User
+from socrates.models.v1_import import ImportDigest, ImportNote, ImportRun, QuarantinedRow
+
+__all__ = [
+    "APIKey",
+    "AnalyticsMetrics",
+    "Base",
+    "BehaviorPattern",
+    "CachedEmbedding",
+    "CategorizedSpec",
+    "CategoryScore",
+    "ConversationMessage",
+    "ImportDigest",
+    "ImportNote",
+    "ImportRun",
+    "KnowledgeDocument",
+    "LLMProviderConfig",
+    "LLMUsage",
+    "MaturityEvent",
+    "PendingQuestion",
+    "PhaseMaturityScore",
+    "Project",
+    "ProjectConstraint",
+    "ProjectNote",
+    "ProjectNoteTag",
+    "ProjectRequirement",
+    "ProjectTechnology",
+    "QuarantinedRow",
+    "QuestionEffectiveness",
+    "TeamMember",
+    "User",
+]

@@ -1,0 +1,64 @@
+"""Which language models a user may call, with which key, and what the calls cost."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from socrates.models.base import Base, Extra, TaggedDict
+
+
+class LLMProviderConfig(Base):
+    """One user's settings for one provider."""
+
+    __tablename__ = "llm_provider_configs"
+    __table_args__ = (UniqueConstraint("user_id", "provider"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+    provider: Mapped[str]
+    is_default: Mapped[bool] = mapped_column(default=False)
+    enabled: Mapped[bool] = mapped_column(default=True)
+    settings: Mapped[TaggedDict]
+    created_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
+    extra: Mapped[Extra]
+
+
+class APIKey(Base):
+    """One user's key for one provider, encrypted; `key_hash` recognises a key without opening it."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (UniqueConstraint("user_id", "provider"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+    provider: Mapped[str]
+    encrypted_key: Mapped[str]
+    key_hash: Mapped[str]
+    created_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class LLMUsage(Base):
+    """One call of a model; latency in milliseconds, cost in US dollars."""
+
+    __tablename__ = "llm_usage"
+    __table_args__ = (Index(None, "user_id", "timestamp"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+    provider: Mapped[str]
+    model: Mapped[str]
+    timestamp: Mapped[datetime | None]
+    input_tokens: Mapped[int | None] = mapped_column(default=0)
+    output_tokens: Mapped[int | None] = mapped_column(default=0)
+    total_tokens: Mapped[int | None] = mapped_column(default=0)
+    latency_ms: Mapped[float | None] = mapped_column(default=0.0)
+    cost: Mapped[Decimal | None] = mapped_column(default=Decimal("0"))
+    success: Mapped[bool] = mapped_column(default=True)
+    error_message: Mapped[str | None]
+    request_id: Mapped[str | None]
+    extra: Mapped[Extra]

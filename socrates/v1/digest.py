@@ -1,0 +1,40 @@
+"""The digest of a v1 row's converted form: what the import promises, and a later check compares with."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+from socrates.v1.layout import Kind, Row, Rows, Table
+
+DIGEST_BYTES = 16
+_PLAIN_DIGITS = 1000
+
+
+def digest(rows: Rows, tables: Sequence[Table]) -> bytes:
+    """The digest of the rows that one v1 row became: BLAKE2b over their JSON, table by table.
+
+    It is the same on every engine, and depends on nothing but the values.
+    """
+    content = [_settled(rows.get(table.name, []), table) for table in tables]
+    text = json.dumps(content, default=bytes.hex)
+    return hashlib.blake2b(text.encode("ascii"), digest_size=DIGEST_BYTES).digest()
+
+
+def _settled(rows: list[Row], table: Table) -> list[Row]:
+    """`rows` with their decimals in the one form that every engine gives back."""
+    decimals = [index for index, (_, kind) in enumerate(table.columns) if kind is Kind.DECIMAL]
+    if not decimals:
+        return rows
+    return [tuple(settled_decimal(v) if i in decimals else v for i, v in enumerate(row)) for row in rows]
+
+
+def settled_decimal(value: object) -> object:
+    """A decimal as every engine writes it: PostgreSQL knows no positive exponent, and gives 100 for 1E+2."""
+    if value is None:
+        return None
+    number = Decimal(str(value))
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and 0 < exponent <= _PLAIN_DIGITS:
+        return format(number, "f")
+    return str(number)

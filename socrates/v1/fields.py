@@ -1,0 +1,288 @@
+"""How one value of a blob becomes one value of a column (v1-format, chapters 3 and 5).
+
+A `Field` says which key of a dict is read, what it becomes, and what stands in when the key is missing or None (V2,
+V3). The converters below take the value in any shape v1's users managed to store. What they can convert without loss they
+convert and note (V18); for the rest they raise DamagedRecordError, which quarantines the row.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from socrates.errors import DamagedRecordError
+from socrates.tagged_json import encode
+from socrates.v1.reading import Reading, Where, path
+from socrates.v1.times import as_text, has_finer_fraction, parse_iso
+
+Converter = Callable[[Any, Reading, Where, str], object]
+
+
+class _Required:
+    """The default of a field that has none: a row without it is damage (V17)."""
+
+
+REQUIRED = _Required()
+
+_INT64 = range(-(2**63), 2**63)
+_DECIMAL_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_MAX_DIGITS = 4000  # as far as Python reads a number from text
+
+
+class Field(NamedTuple):
+    """One key of a dict in a blob."""
+
+    key: str
+    plain: type | None
+    """The type that needs no conversion."""
+    convert: Converter
+    default: object = None
+    column: str = ""
+    """How the row's own column of that name serves: ``fallback`` when the blob has nothing, or ``later`` (V5)."""
+
+
+def read_fields(source: dict[Any, Any], fields: tuple[Field, ...], reading: Reading, where: Where) -> list[Any]:
+    """The values of `fields` in `source`, in order. Raises DamagedRecordError."""
+    values: list[Any] = []
+    for key, plain, convert, default, _ in fields:
+        value = source.get(key)
+        if value is None:
+            if default is REQUIRED:
+                raise DamagedRecordError(f"{path(where, key)} is missing")
+            values.append(default)
+        elif type(value) is plain:
+            values.append(value)
+        else:
+            values.append(convert(value, reading, where, key))
+    return values
+
+
+def wrong_type(value: object, where: Where, key: object, wanted: str) -> DamagedRecordError:
+    return DamagedRecordError(f"{path(where, key)} is of type {type(value).__name__}, where {wanted} belongs")
+
+
+def as_dict(value: object, where: Where, key: object) -> dict[Any, Any]:
+    """`value` as a dict; None is an empty one (V3). Raises DamagedRecordError."""
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise wrong_type(value, where, key, "a dict")
+    return value
+
+
+def as_list(value: object, where: Where, key: object) -> list[Any]:
+    """`value` as a list; None is an empty one (V3). Raises DamagedRecordError."""
+    if value is None:
+        return []
+    if type(value) is not list:
+        raise wrong_type(value, where, key, "a list")
+    return value
+
+
+def text_items(value: object, reading: Reading, where: Where, key: str) -> list[str]:
+    """A list of texts. Items of another type become ``str(item)`` and are noted (V13)."""
+    items = as_list(value, where, key)
+    if all(type(item) is str for item in items):
+        return items
+    texts = []
+    for position, item in enumerate(items):
+        if type(item) is not str:
+            reading.note("item_not_text", f"{path(where, key)}[{position}]", item)
+        texts.append(str(item))
+    return texts
+
+
+def _to_text(value: Any, reading: Reading, where: Where, key: str) -> str:
+    if type(value) not in (int, float, bool, Decimal):
+        raise wrong_type(value, where, key, "text")
+    reading.note("converted", path(where, key), value)
+    return str(value)
+
+
+def _to_secret(value: Any, reading: Reading, where: Where, key: str) -> str:
+    if type(value) not in (int, float, bool, Decimal):
+        raise wrong_type(value, where, key, "text")
+    reading.note("converted", path(where, key))
+    return str(value)
+
+
+def _to_integer(value: Any, reading: Reading, where: Where, key: str) -> int | None:
+    if type(value) is not int:
+        value = _other_as_integer(value, reading, where, key)
+    if value is not None and value not in _INT64:
+        reading.unreadable_number(where, key, value)
+        return None
+    return value  # type: ignore[no-any-return]
+
+
+def _other_as_integer(value: Any, reading: Reading, where: Where, key: str) -> int | None:
+    kind = type(value)
+    if kind in (float, Decimal) and not math.isfinite(value):
+        reading.unreadable_number(where, key, value)
+        return None
+    integer: int | None = None
+    if kind is bool or (kind is float and value.is_integer()):
+        integer = int(value)
+    elif kind is Decimal and abs(value.adjusted()) < _MAX_DIGITS and value == value.to_integral_value():
+        integer = int(value)
+    elif kind is str and len(value) < _MAX_DIGITS and _DECIMAL_INTEGER.fullmatch(value) and value != "-0":
+        integer = int(value)
+    if integer is None:
+        raise wrong_type(value, where, key, "an integer")
+    reading.note("converted", path(where, key), value)
+    return integer
+
+
+def _to_float(value: Any, reading: Reading, where: Where, key: str) -> float | None:
+    if type(value) is float:
+        if math.isfinite(value):
+            return value + 0.0  # SQLite stores -0.0 as 0.0
+        reading.unreadable_number(where, key, value)
+        return None
+    if (type(value) is int and value not in _INT64) or (type(value) is Decimal and not value.is_finite()):
+        reading.unreadable_number(where, key, value)
+        return None
+    number = _other_as_float(value)
+    if number is None:
+        raise wrong_type(value, where, key, "a number")
+    reading.note("converted", path(where, key), value)
+    return number + 0.0
+
+
+def _other_as_float(value: Any) -> float | None:
+    """`value` as the float that says the same in its shortest decimal form, or None."""
+    if type(value) is bool:
+        return float(value)
+    if type(value) not in (int, Decimal, str):
+        return None
+    try:
+        number = float(value)
+        exact = Decimal(repr(number)) == Decimal(value)
+    except (ValueError, InvalidOperation):
+        return None
+    return number if exact and math.isfinite(number) else None
+
+
+def _to_decimal(value: Any, reading: Reading, where: Where, key: str) -> str | None:
+    kind = type(value)
+    if kind in (float, Decimal) and not math.isfinite(value):
+        reading.unreadable_number(where, key, value)
+        return None
+    if kind is Decimal:
+        return str(value)
+    if kind is float:
+        return str(Decimal(repr(value)))  # its shortest decimal form (V11)
+    if kind is int:
+        return str(value)
+    number = _other_as_decimal(value)
+    if number is None:
+        raise wrong_type(value, where, key, "a decimal number")
+    reading.note("converted", path(where, key), value)
+    return str(number)
+
+
+def _other_as_decimal(value: Any) -> Decimal | None:
+    if type(value) is bool:
+        return Decimal(int(value))
+    if type(value) is not str:
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+_FLAGS: dict[object, int] = {"True": 1, "False": 0, "true": 1, "false": 0, "1": 1, "0": 0}
+
+
+def _to_flag(value: Any, reading: Reading, where: Where, key: str) -> int:
+    if type(value) is bool:
+        return int(value)
+    flag = None
+    if type(value) in (int, float, Decimal) and value in (0, 1):
+        flag = int(value)
+    elif type(value) is str:
+        flag = _FLAGS.get(value)
+    if flag is None:
+        raise wrong_type(value, where, key, "true or false")
+    reading.note("converted", path(where, key), value)
+    return flag
+
+
+def to_time(value: Any, reading: Reading, where: Where, key: str) -> str | None:
+    """A time in UTC as text, or None for one that cannot be read, which is then kept and noted (V4)."""
+    try:
+        moment = parse_iso(value) if type(value) is str else value
+        if type(moment) is not datetime:
+            raise ValueError("not a time")
+        utc, ambiguous = reading.zone.to_utc(moment)
+    except (ValueError, OverflowError):
+        reading.unreadable_time(where, key, value)
+        return None
+    if ambiguous:
+        reading.note("time_ambiguous", path(where, key), value)
+    if type(value) is str and len(value) > 26 and has_finer_fraction(value):
+        reading.note("fraction_shortened", path(where, key), value)
+    return as_text(utc)
+
+
+def _to_bytes(value: Any, _reading: Reading, where: Where, key: str) -> bytes:
+    raise wrong_type(value, where, key, "bytes")
+
+
+def _to_text_list(value: Any, reading: Reading, where: Where, key: str) -> str:
+    return json.dumps(text_items(value, reading, where, key))
+
+
+def _to_tagged_dict(value: Any, _reading: Reading, where: Where, key: str) -> str:
+    return json.dumps(encode(as_dict(value, where, key))) if value != {} else "{}"
+
+
+def text(key: str, default: object = None, column: str = "") -> Field:
+    return Field(key, str, _to_text, default, column)
+
+
+def secret(key: str, default: object = None, column: str = "") -> Field:
+    """A text that no note and no report may repeat."""
+    return Field(key, str, _to_secret, default, column)
+
+
+def integer(key: str, default: int | None = None) -> Field:
+    return Field(key, None, _to_integer, default)
+
+
+def number(key: str, default: float | None = None) -> Field:
+    """A float."""
+    return Field(key, None, _to_float, default)
+
+
+def decimal(key: str, default: str | None = None, column: str = "") -> Field:
+    """A decimal that keeps every digit."""
+    return Field(key, None, _to_decimal, default, column)
+
+
+def flag(key: str, *, default: bool) -> Field:
+    return Field(key, None, _to_flag, int(default))
+
+
+def time(key: str, default: object = None, column: str = "") -> Field:
+    return Field(key, None, to_time, default, column)
+
+
+def raw(key: str) -> Field:
+    """Bytes, or None."""
+    return Field(key, bytes, _to_bytes)
+
+
+def text_list(key: str) -> Field:
+    """A list of texts, as a JSON list."""
+    return Field(key, None, _to_text_list, "[]")
+
+
+def tagged(key: str) -> Field:
+    """A dict of anything, as tagged JSON."""
+    return Field(key, None, _to_tagged_dict, "{}")

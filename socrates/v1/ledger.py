@@ -1,0 +1,160 @@
+"""What the import writes about itself: its runs, the digests it promises, its notes, and the quarantine."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from socrates.tagged_json import encode
+from socrates.v1.layout import Kind, Row, Table
+from socrates.v1.reader import SourceRow
+from socrates.v1.reading import Note
+from socrates.v1.report import ImportReport
+from socrates.v1.target import Target, parsed
+from socrates.v1.times import as_text
+
+_RUNS = Table(
+    "v1_import_runs",
+    (
+        ("id", Kind.INTEGER),
+        ("source", Kind.TEXT),
+        ("started_at", Kind.TIME),
+        ("finished_at", Kind.TIME),
+        ("timezone", Kind.TEXT),
+        ("options", Kind.JSON),
+        ("report", Kind.JSON),
+    ),
+    (0,),
+)
+_DIGESTS = Table(
+    "v1_import_digests",
+    (
+        ("run_id", Kind.INTEGER),
+        ("source_table", Kind.TEXT),
+        ("source_key", Kind.TEXT),
+        ("digest", Kind.BYTES),
+    ),
+    (0, 1, 2),
+)
+_NOTES = Table(
+    "v1_import_notes",
+    (
+        ("run_id", Kind.INTEGER),
+        ("position", Kind.INTEGER),
+        ("source_table", Kind.TEXT),
+        ("source_key", Kind.TEXT),
+        ("kind", Kind.TEXT),
+        ("field", Kind.TEXT),
+        ("original", Kind.JSON),
+    ),
+    (0, 1),
+)
+_QUARANTINE = Table(
+    "v1_quarantine",
+    (
+        ("id", Kind.INTEGER),
+        ("source_table", Kind.TEXT),
+        ("source_key", Kind.TEXT),
+        ("reason", Kind.TEXT),
+        ("row_columns", Kind.JSON),
+        ("data", Kind.BYTES),
+    ),
+    (0,),
+)
+LEDGER_TABLES = tuple(table.name for table in (_DIGESTS, _NOTES, _QUARANTINE, _RUNS))
+"""In an order in which they can be emptied."""
+
+
+class Run(NamedTuple):
+    """One finished import."""
+
+    id: int
+    source: str
+    timezone: str
+    options: dict[str, Any]
+
+
+class Ledger:
+    """The account of one import, while it is written. `v1_import_notes.original` is a list of one tagged value."""
+
+    def __init__(self, target: Target, started: datetime) -> None:
+        self._target = target
+        self._started = started
+        ((highest,),) = target.query("SELECT max(id) FROM v1_import_runs")
+        self.run_id: int = (highest or 0) + 1
+        ((quarantined,),) = target.query("SELECT max(id) FROM v1_quarantine")
+        self._quarantined: int = quarantined or 0
+        self._noted = 0
+
+    def begin(self, report: ImportReport, options: dict[str, Any]) -> None:
+        """Write the run, which digests and notes refer to; `finish` completes it."""
+        values = (self.run_id, report.source, _stored(self._started), None, report.timezone, json.dumps(options), "{}")
+        self._target.insert(_RUNS, [values])
+
+    def add_digests(self, table: str, digests: list[tuple[str, bytes]]) -> None:
+        self._target.insert(_DIGESTS, [(self.run_id, table, key, digest) for key, digest in digests])
+
+    def add_notes(self, table: str, notes: list[tuple[str | None, Note]]) -> None:
+        rows: list[Row] = []
+        for key, note in notes:
+            self._noted += 1
+            original = json.dumps([note.original])  # a bare number would fall to the JSON column's numeric affinity
+            rows.append((self.run_id, self._noted, table, key, note.kind, printable(note.field), original))
+        self._target.insert(_NOTES, rows)
+
+    def quarantine(self, row: SourceRow, reason: str) -> None:
+        """Keep a row that cannot be read, whole: its key, its other columns, and its raw data."""
+        self._quarantined += 1
+        key = row.key
+        columns = json.dumps(encode(row.other_columns()))
+        values = (
+            self._quarantined,
+            row.table,
+            key if key is None or "\x00" not in key else None,
+            printable(reason),
+            columns,
+            row.raw_data,
+        )
+        self._target.insert(_QUARANTINE, [values])
+
+    def finish(self, report: ImportReport) -> None:
+        finished = self._target.bound(Kind.TIME, _stored(datetime.now(UTC)))
+        self._target.execute(
+            "UPDATE v1_import_runs SET finished_at = ?, report = ? WHERE id = ?",
+            (finished, json.dumps(report.as_json()), self.run_id),
+        )
+
+
+def last_run(target: Target) -> Run | None:
+    """The last import into this database, or None."""
+    rows = target.query("SELECT id, source, timezone, options FROM v1_import_runs ORDER BY id DESC LIMIT 1")
+    if not rows:
+        return None
+    identity, source, timezone, options = rows[0]
+    return Run(identity, source, timezone, parsed(options))
+
+
+def digests_of(target: Target, run: Run, table: str) -> Iterator[tuple[str, bytes]]:
+    """Key and digest of every row of v1's `table` that `run` imported, by key, read in portions."""
+    after: str | None = None
+    while True:
+        sql = "SELECT source_key, digest FROM v1_import_digests WHERE run_id = ? AND source_table = ?"
+        parameters: list[Any] = [run.id, table]
+        if after is not None:
+            sql += " AND source_key > ?"
+            parameters.append(after)
+        rows = target.query(sql + " ORDER BY source_key LIMIT 500", parameters)
+        if not rows:
+            return
+        for key, value in rows:
+            yield key, bytes(value)
+        after = rows[-1][0]
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for what an engine's text cannot hold: hostile keys reach reasons and paths."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+def _stored(moment: datetime) -> str:
+    return as_text(moment.astimezone(UTC).replace(tzinfo=None))

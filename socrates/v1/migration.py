@@ -1,0 +1,242 @@
+"""What the first two revisions do beside creating the schema: recognise, back up, rename, import, and give back.
+
+`alembic/env.py` makes one `Migration` a run and hands it to the revisions by the configuration's attributes. All of it
+happens inside the one transaction that env.py holds open.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect
+
+from socrates.errors import ChangedSinceError, MigrationError, NotRecognisedError
+from socrates.v1.backup import back_up, check_free_space
+from socrates.v1.check import changes_since
+from socrates.v1.files import read_only
+from socrates.v1.importer import Progress, import_v1
+from socrates.v1.layout import TABLES_OF
+from socrates.v1.ledger import LEDGER_TABLES, last_run
+from socrates.v1.options import Options
+from socrates.v1.reader import V1Reader
+from socrates.v1.report import ImportReport
+from socrates.v1.shapes import (
+    BACKUP_SUFFIX,
+    FileKind,
+    backups_in,
+    further_tables,
+    recognise,
+    v1_tables_in,
+)
+from socrates.v1.target import PostgresTarget, Target
+from socrates.v1.times import Zone
+
+ATTRIBUTE = "socrates_migration"
+"""The key in Alembic's ``config.attributes`` under which env.py puts the `Migration`."""
+
+
+def current() -> "Migration":
+    """The migration that env.py has begun. For revisions."""
+    from alembic import context  # noqa: PLC0415 - Alembic is there only while it runs
+
+    migration = context.config.attributes.get(ATTRIBUTE)
+    if not isinstance(migration, Migration):
+        raise MigrationError("these revisions run under this project's own alembic/env.py only")
+    return migration
+
+
+class Migration:
+    """One upgrade or downgrade, with what it has to report."""
+
+    def __init__(
+        self, options: Options, database: Path | None, progress: Progress, *, shown_as: str | None = None
+    ) -> None:
+        """`database`: the SQLite file; None on another engine. `shown_as`: what to call it before the owner."""
+        self.options = options
+        self.database = database
+        self.backup: Path | None = None
+        self.report: ImportReport | None = None
+        self.remarks: list[str] = []
+        self.name = shown_as or str(database)
+        self.upgraded = self.downgraded = False
+        """Whether a revision has run, and which way."""
+        self._progress = progress
+
+    # Revision 0001
+
+    def prepare(self, connection: Connection, ours: frozenset[str]) -> None:
+        """Recognise the database; set a v1 file's tables aside, after a backup. Raises MigrationError."""
+        self.upgraded = True
+        if self.database is None:
+            self._require_empty(connection)
+            return
+        raw = _sqlite(connection)
+        kind = recognise(raw, ours, self.name)
+        if self.options.v1 is not None and kind is not FileKind.EMPTY:
+            raise MigrationError(
+                f"-x v1={self.options.v1} imports into an empty database, but {self.name} holds tables. "
+                "Nothing was changed. Name another database, or leave out -x v1 to upgrade this one in place."
+            )
+        if kind is FileKind.V1:
+            _require_sound(raw, self.database)
+            self._back_up()
+            others = further_tables(raw)
+            if others:
+                self.remarks.append(f"left as they are, for v1 did not make them: {', '.join(others)}")
+            _rename(raw, {name: name + BACKUP_SUFFIX for name in v1_tables_in(raw)})
+
+    def give_back(self, connection: Connection, drop_schema: Callable[[], None]) -> None:
+        """Drop the schema and give v1's tables their names again. Raises MigrationError."""
+        self.downgraded = True
+        target = _target(connection)
+        filled = [name for name in _own_tables() if target.query(f"SELECT 1 FROM {name} LIMIT 1")]  # noqa: S608
+        if filled and not self.options.discard:
+            raise ChangedSinceError(
+                f"these tables are not empty: {', '.join(filled)}. Nothing was changed. "
+                "To lose what they hold, run it again with -x discard=1"
+            )
+        if self.backup is None and self.database is not None and filled:
+            self._back_up()
+        drop_schema()
+        if self.database is not None:
+            raw = _sqlite(connection)
+            backups = backups_in(raw)
+            _rename(raw, {backup: name for name, backup in backups.items()})
+
+    # Revision 0002
+
+    def import_rows(self, connection: Connection) -> None:
+        """Import v1's rows, if there are any to import. Raises MigrationError."""
+        self.upgraded = True
+        with self._source(connection) as reader:
+            if reader is None:
+                return
+            zone = Zone(self.options.v1_timezone)
+            source = str(self.options.v1 or self.name)
+            self.report = ImportReport(source, zone.name, remarks=self.remarks)
+            import_v1(
+                reader,
+                _target(connection),
+                self.report,
+                zone,
+                strict=self.options.strict,
+                options={**self.options.as_json(), "tables": sorted(reader.names)},
+                progress=self._progress,
+            )
+
+    def take_back(self, connection: Connection) -> None:
+        """Empty the new tables, unless that would lose something. Raises MigrationError."""
+        self.downgraded = True
+        target = _target(connection)
+        run = last_run(target)
+        backups = backups_in(_sqlite(connection)) if self.database is not None else {}
+        if run is not None and run.options.get("v1") is None:
+            gone = [name + BACKUP_SUFFIX for name in run.options["tables"] if name not in backups]
+            if gone:
+                raise MigrationError(
+                    f"v1's rows are gone: there is no {', '.join(gone)}. Nothing was changed. "
+                    "A downgrade would lose everything; restore a backup file instead."
+                )
+        if not self.options.discard:
+            if run is not None and run.options.get("v1") is not None:
+                raise ChangedSinceError(
+                    f"v1's rows are not kept here: they came from {run.source}. Nothing was changed. "
+                    "If that file still holds them, run it again with -x discard=1"
+                )
+            changes = changes_since(target, run)
+            if changes.any:
+                raise ChangedSinceError(
+                    f"rows were written since the import: {changes}. Nothing was changed. "
+                    "To lose these changes, run it again with -x discard=1"
+                )
+        if self.database is not None:
+            self._back_up()
+        for name in _own_tables():
+            target.execute(f"DELETE FROM {name}")  # noqa: S608 - names of this package only
+
+    # Common
+
+    def check_foreign_keys(self, connection: Connection) -> None:
+        """Raises MigrationError when a row of the new tables refers to one that is not there."""
+        if self.database is None or not self.upgraded:
+            return  # PostgreSQL enforces them as it goes
+        raw = _sqlite(connection)
+        there = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for name in there.intersection(_own_tables()):
+            broken = raw.execute(f'PRAGMA foreign_key_check("{name}")').fetchone()
+            if broken is not None:
+                raise MigrationError(f"a row of {name} refers to one that {broken[2]} does not hold")
+
+    def undo(self) -> None:
+        """After a rollback: remove the backup, which is a second copy of an unchanged file."""
+        if self.backup is not None:
+            self.backup.unlink(missing_ok=True)
+            self.backup = None
+
+    def _back_up(self) -> None:
+        assert self.database is not None  # noqa: S101 - callers have asked
+        directory = self.options.backup_dir or self.database.resolve().parent
+        check_free_space(self.database, directory)
+        self.backup = back_up(self.database, directory)
+
+    def _require_empty(self, connection: Connection) -> None:
+        tables = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+        if tables:
+            raise NotRecognisedError(
+                f"the database is not empty: it holds {', '.join(sorted(tables)[:10])}. Nothing was changed. "
+                "Name an empty database."
+            )
+
+    @contextmanager
+    def _source(self, connection: Connection) -> Iterator[V1Reader | None]:
+        if self.options.v1 is not None:
+            with read_only(self.options.v1) as raw:
+                yield V1Reader(raw, _tables_of_v1_file(raw, self.options.v1))
+        elif self.database is not None and (backups := backups_in(_sqlite(connection))):
+            yield V1Reader(_sqlite(connection), backups)
+        else:
+            yield None
+
+
+def _tables_of_v1_file(raw: sqlite3.Connection, path: Path) -> dict[str, str]:
+    if recognise(raw, frozenset(), str(path)) is not FileKind.V1:
+        raise NotRecognisedError(f"{path} is not a database that v1 wrote. Nothing was changed.")
+    _require_sound(raw, path)
+    return {name: name for name in v1_tables_in(raw)}
+
+
+def _require_sound(raw: sqlite3.Connection, path: Path) -> None:
+    """A truncated or damaged file can still open, and lose rows silently: SQLite's own check finds that."""
+    (finding,) = raw.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        raise MigrationError(
+            f"{path} is damaged: {finding}. Nothing was changed. Recover it first (sqlite3's .recover), "
+            "or use a backup."
+        )
+
+
+def _rename(raw: sqlite3.Connection, names: dict[str, str]) -> None:
+    """Rename tables. Without legacy_alter_table the foreign keys that refer to them follow, both ways."""
+    raw.execute("PRAGMA legacy_alter_table = OFF")
+    for old, new in names.items():
+        raw.execute(f'ALTER TABLE "{old}" RENAME TO "{new}"')
+
+
+def _own_tables() -> list[str]:
+    """The tables that the import fills, children first."""
+    tables = [table.name for group in reversed(TABLES_OF.values()) for table in reversed(group)]
+    return [*tables, *LEDGER_TABLES]
+
+
+def _sqlite(connection: Connection) -> sqlite3.Connection:
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, sqlite3.Connection):
+        raise MigrationError("a SQLite migration needs SQLite's own driver")
+    return raw
+
+
+def _target(connection: Connection) -> Target:
+    raw: Any = connection.connection.dbapi_connection
+    return Target(raw) if connection.dialect.name == "sqlite" else PostgresTarget(raw)

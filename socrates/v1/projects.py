@@ -1,0 +1,298 @@
+"""The conversion of a v1 project, the record that holds nearly everything, into the rows of twelve tables."""
+
+from operator import itemgetter
+from typing import Any
+
+from socrates.errors import DamagedRecordError
+from socrates.tagged_json import encode
+from socrates.v1.fields import (
+    REQUIRED,
+    as_dict,
+    as_list,
+    flag,
+    integer,
+    number,
+    read_fields,
+    tagged,
+    text,
+    text_items,
+    text_list,
+    time,
+    wrong_type,
+)
+from socrates.v1.layout import Row, Rows
+from socrates.v1.reader import SourceRow
+from socrates.v1.reading import Reading, check_key, path
+from socrates.v1.records import Record, read_record
+from socrates.v1.team import convert_team
+
+PHASES = ("discovery", "analysis", "design", "implementation")
+
+_PROJECT = Record(
+    keys=("project_id",),
+    fields=(
+        text("name", REQUIRED),
+        text("owner", REQUIRED),
+        text("phase", REQUIRED),
+        text("status", "active"),
+        text("project_type", "software"),
+        text("chat_mode", "socratic"),
+        text("goals", ""),
+        text("team_structure", "individual"),
+        text("language_preferences", "python"),
+        text("deployment_target", "local"),
+        text("code_style", "standard"),
+        integer("progress", 0),
+        flag("is_archived", default=False),
+        time("archived_at"),
+        time("created_at", REQUIRED, column="fallback"),
+        time("updated_at", column="later"),
+    ),
+    also_known=(
+        "collaborators",
+        "team_members",
+        "requirements",
+        "tech_stack",
+        "constraints",
+        "conversation_history",
+        "pending_questions",
+        "phase_maturity_scores",
+        "category_scores",
+        "categorized_specs",
+        "maturity_history",
+        "analytics_metrics",
+        "notes",
+    ),
+)
+_KNOWN = _PROJECT.known
+_OWNER, _CREATED_AT, _UPDATED_AT = 2, 15, 16  # indices among the columns of projects
+_FIRST_VERSION = 1
+
+_LISTS = (
+    ("requirements", "project_requirements"),
+    ("tech_stack", "project_tech_stack"),
+    ("constraints", "project_constraints"),
+)
+
+_MESSAGE = (
+    text("content", REQUIRED),
+    time("timestamp"),
+    text("phase"),
+    text("author"),
+    integer("question_number"),
+)
+_MESSAGE_KNOWN = frozenset({"type", "role", *(field.key for field in _MESSAGE)})
+
+_QUESTION = (
+    text("question", ""),
+    text("phase", ""),
+    text("status", "pending"),
+    text_list("assigned_to_roles"),
+    text_list("assigned_to_users"),
+    time("created_at"),
+    text("answered_by"),
+    text("answer"),
+    time("answered_at"),
+    time("skipped_at"),
+)
+_QUESTION_KNOWN = frozenset({"id", *(field.key for field in _QUESTION)})
+
+_PHASE_SCORE = number("score")
+
+_CATEGORY = (
+    number("current_score"),
+    number("target_score"),
+    number("confidence"),
+    integer("spec_count"),
+)
+_CATEGORY_KNOWN = frozenset({"category", *(field.key for field in _CATEGORY)})
+
+_SPEC = (
+    text("category", ""),
+    text("content", ""),
+    number("confidence"),
+    number("value"),
+    text("source_field"),
+    time("timestamp"),
+)
+_SPEC_KNOWN = frozenset(field.key for field in _SPEC)
+
+_EVENT = (
+    time("timestamp"),
+    text("phase", ""),
+    number("score_before"),
+    number("score_after"),
+    number("delta"),
+    text("event_type", ""),
+    tagged("details"),
+)
+_EVENT_KNOWN = frozenset(field.key for field in _EVENT)
+
+_ANALYTICS = (
+    number("velocity", 0.0),
+    integer("total_qa_sessions", 0),
+    number("avg_confidence", 0.0),
+    text_list("weak_categories"),
+    text_list("strong_categories"),
+    time("last_updated"),
+)
+_ANALYTICS_KNOWN = frozenset(field.key for field in _ANALYTICS)
+
+
+def convert_project(row: SourceRow, source: dict[Any, Any], reading: Reading) -> Rows:
+    """All rows of one project, by table, each list in the order of its primary key. Raises DamagedRecordError."""
+    values = read_record(row, _PROJECT, source, reading)
+    key: str = values[0]
+    if values[_UPDATED_AT] is None:
+        values[_UPDATED_AT] = values[_CREATED_AT]
+    late = reading.take_unreadable()  # of the project itself: its extra is written last
+    team, collaborators = convert_team(source, key, values[_OWNER], values[_CREATED_AT], reading)
+    messages = _messages(key, source.get("conversation_history"), reading)
+    rows: Rows = {
+        "projects": [],
+        "conversation_messages": messages,
+        "team_members": sorted(team, key=itemgetter(1)),
+        "pending_questions": sorted(_questions(key, source.get("pending_questions"), reading), key=itemgetter(1)),
+        "phase_maturity_scores": _phase_scores(key, source.get("phase_maturity_scores"), reading),
+        "category_scores": _category_scores(key, source.get("category_scores"), reading),
+        "categorized_specs": _specs(key, source.get("categorized_specs"), reading),
+        "maturity_events": _events(key, source.get("maturity_history"), reading),
+        "analytics_metrics": [_analytics(key, source.get("analytics_metrics"), reading)],
+    }
+    for field, table in _LISTS:
+        items = text_items(source.get(field), reading, (), field)
+        rows[table] = [(key, position, item) for position, item in enumerate(items)]
+    kept = reading.kept(source, "notes")
+    if collaborators is not None:
+        kept["v1_collaborators"] = collaborators
+    reading.entry = late
+    extra = reading.extra_text(source, _KNOWN, (), kept)
+    rows["projects"].append((*values, len(messages), _FIRST_VERSION, extra))
+    return rows
+
+
+def _messages(key: str, history: object, reading: Reading) -> list[Row]:
+    rows: list[Row] = []
+    for position, entry in enumerate(as_list(history, (), "conversation_history")):
+        where = ("conversation_history", position)
+        if type(entry) is not dict:
+            raise wrong_type(entry, (), f"conversation_history[{position}]", "a dict")
+        kind, kept = _speaker(entry, where)
+        values = read_fields(entry, _MESSAGE, reading, where)
+        rows.append((key, position, kind, *values, reading.extra_text(entry, _MESSAGE_KNOWN, where, kept)))
+    return rows
+
+
+def _speaker(entry: dict[Any, Any], where: tuple[object, ...]) -> tuple[str, dict[str, Any] | None]:
+    """Who speaks: `type`, or `role` as foreign writers call it; with both, `role` is kept in `extra` (V10)."""
+    kind, role = entry.get("type"), entry.get("role")
+    if kind is None:
+        kind, role = role, None
+    if kind is None:
+        raise DamagedRecordError(f"{path(where, 'type')} is missing")
+    if type(kind) is not str:
+        raise wrong_type(kind, where, "type", "text")
+    return kind, None if role is None else {"role": encode(role)}
+
+
+def _questions(key: str, questions: object, reading: Reading) -> list[Row]:
+    rows: list[Row] = []
+    entries = as_list(questions, (), "pending_questions")
+    own: set[object] = {entry.get("id") for entry in entries if type(entry) is dict and type(entry.get("id")) is str}
+    taken: set[str] = set()
+    for position, entry in enumerate(entries):
+        where = ("pending_questions", position)
+        if type(entry) is not dict:
+            raise wrong_type(entry, (), f"pending_questions[{position}]", "a dict")
+        values = read_fields(entry, _QUESTION, reading, where)
+        identity = _question_id(entry, position, own, taken, reading)
+        taken.add(identity)
+        extra = reading.extra_text(entry, _QUESTION_KNOWN, where)
+        rows.append((key, identity, position, *values, extra))
+    return rows
+
+
+_ID = (text("id"),)
+
+
+def _question_id(entry: dict[Any, Any], position: int, all_own: set[object], taken: set[str], reading: Reading) -> str:
+    """The id of a pending question; a missing one is made, and a second one numbered (V15)."""
+    (own,) = read_fields(entry, _ID, reading, ("pending_questions", position))
+    if own is not None and own not in taken:
+        return str(own)
+    wanted = f"q_v1_{position}" if own is None else own
+    identity, occurrence = wanted, 1
+    while identity in taken or identity in all_own:
+        occurrence += 1
+        identity = f"{wanted}#{occurrence}"
+    reading.note("id_given", f"pending_questions[{position}].id", own)
+    return str(identity)
+
+
+def _phase_scores(key: str, scores: object, reading: Reading) -> list[Row]:
+    if scores is None:
+        return [(key, phase, 0.0) for phase in sorted(PHASES)]
+    by_phase = as_dict(scores, (), "phase_maturity_scores")
+    rows: list[Row] = []
+    for phase in sorted(_text_keys(by_phase)):
+        score = by_phase[phase]
+        if score is not None:
+            score = _PHASE_SCORE.convert(score, reading, ("phase_maturity_scores",), phase)
+        rows.append((key, phase, score))
+    return rows
+
+
+def _category_scores(key: str, scores: object, reading: Reading) -> list[Row]:
+    rows: list[Row] = []
+    by_phase = as_dict(scores, (), "category_scores")
+    for phase in sorted(_text_keys(by_phase)):
+        by_category = as_dict(by_phase[phase], ("category_scores",), phase)
+        for category in sorted(_text_keys(by_category)):
+            entry = by_category[category]
+            where = ("category_scores", phase, category)
+            if type(entry) is not dict:
+                entry = {"current_score": entry}  # a bare number, as the old annotation said
+            values = read_fields(entry, _CATEGORY, reading, where)
+            inner = entry.get("category", category)
+            kept = {"category": inner} if type(inner) is str and inner != category else None
+            if kept is None and inner is not None and inner != category:
+                raise wrong_type(inner, where, "category", "text")
+            rows.append((key, phase, category, *values, reading.extra_text(entry, _CATEGORY_KNOWN, where, kept)))
+    return rows
+
+
+def _specs(key: str, specs: object, reading: Reading) -> list[Row]:
+    rows: list[Row] = []
+    by_phase = as_dict(specs, (), "categorized_specs")
+    for phase in sorted(_text_keys(by_phase)):
+        for position, entry in enumerate(as_list(by_phase[phase], ("categorized_specs",), phase)):
+            where = ("categorized_specs", phase, position)
+            if type(entry) is not dict:
+                raise wrong_type(entry, where[:2], f"{position}", "a dict")
+            values = read_fields(entry, _SPEC, reading, where)
+            rows.append((key, phase, position, *values, reading.extra_text(entry, _SPEC_KNOWN, where)))
+    return rows
+
+
+def _events(key: str, events: object, reading: Reading) -> list[Row]:
+    rows: list[Row] = []
+    for position, entry in enumerate(as_list(events, (), "maturity_history")):
+        where = ("maturity_history", position)
+        if type(entry) is not dict:
+            raise wrong_type(entry, (), f"maturity_history[{position}]", "a dict")
+        values = read_fields(entry, _EVENT, reading, where)
+        rows.append((key, position, *values, reading.extra_text(entry, _EVENT_KNOWN, where)))
+    return rows
+
+
+def _analytics(key: str, metrics: object, reading: Reading) -> Row:
+    entry = as_dict(metrics, (), "analytics_metrics")
+    where = ("analytics_metrics",)
+    values = read_fields(entry, _ANALYTICS, reading, where)
+    return (key, *values, reading.extra_text(entry, _ANALYTICS_KNOWN, where))
+
+
+def _text_keys(source: dict[Any, Any]) -> list[str]:
+    for name in source:
+        check_key(name)
+    return list(source)

@@ -1,0 +1,100 @@
+"""What the conversion of one v1 row carries along: the zone of its times, and what had to be adjusted."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from socrates.errors import DamagedRecordError
+from socrates.tagged_json import encode
+from socrates.v1.times import Zone
+
+UNREADABLE = "v1_unreadable"
+"""The key in `extra` under which values stand that their column cannot hold, as ``{field: original}``."""
+
+Where = Sequence[object]
+"""The way to an entry inside a blob, such as ``("conversation_history", 3)``; ``()`` for the blob itself."""
+
+
+class Note(NamedTuple):
+    """One adjustment: what kind, of which field, and the value as v1 had it (tagged JSON)."""
+
+    kind: str
+    field: str
+    original: Any
+
+
+class Reading:
+    """The state of one row's conversion."""
+
+    __slots__ = ("entry", "notes", "unreadable", "zone")
+
+    def __init__(self, zone: Zone) -> None:
+        self.zone = zone
+        self.notes: list[Note] = []
+        self.unreadable: dict[str, Any] = {}
+        """Numbers that no column holds, of the whole row, by path (V18)."""
+        self.entry: dict[str, Any] = {}
+        """Times that cannot be read, of the entry being read, by key (V4). `extra_text` takes them out."""
+
+    def note(self, kind: str, field: str, original: object = None) -> None:
+        self.notes.append(Note(kind, field, encode(original)))
+
+    def unreadable_number(self, where: Where, key: str, original: object) -> None:
+        field = path(where, key)
+        self.unreadable[field] = encode(original)
+        self.note("number_not_storable", field, original)
+
+    def unreadable_time(self, where: Where, key: str, original: object) -> None:
+        self.entry[key] = encode(original)
+        self.note("time_unreadable", path(where, key), original)
+
+    def take_unreadable(self) -> dict[str, Any]:
+        """The unreadable times of the entry just read; forgets them."""
+        taken, self.entry = self.entry, {}
+        return taken
+
+    def kept(self, source: dict[Any, Any] | None = None, *keys: str) -> dict[str, Any]:
+        """What goes to the record's own `extra`: the unreadable numbers, and those of `keys` that are filled."""
+        kept: dict[str, Any] = {UNREADABLE: self.unreadable} if self.unreadable else {}
+        for key in keys:
+            value = (source or {}).get(key)
+            if value is not None and value != []:
+                kept[key] = encode(value)
+        return kept
+
+    def extra_text(
+        self, source: dict[Any, Any], known: frozenset[str], where: Where, kept: dict[str, Any] | None = None
+    ) -> str:
+        """The `extra` column of an entry, as JSON text.
+
+        It holds the keys that are not in `known` (V12), the encoded values in `kept`, which are the import's own, and
+        the unreadable times. An unknown key that bears an own name gives way as ``name#2``.
+        """
+        if not self.entry and not kept and source.keys() <= known:
+            return "{}"
+        own = dict(kept or {})
+        if self.entry:
+            own[UNREADABLE] = {**own.get(UNREADABLE, {}), **self.take_unreadable()}
+        unknown: dict[str, Any] = {}
+        for key, value in source.items():
+            if key in known:
+                continue
+            check_key(key)
+            name = key if key not in own else f"{key}#2"
+            unknown[name] = value
+            self.note("unknown_key", path(where, name), value)
+        return json.dumps({**encode(unknown), **own})
+
+
+def check_key(key: object) -> None:
+    """Raises DamagedRecordError for a dict key that is not text, where only text will do (V14)."""
+    if type(key) is not str:
+        raise DamagedRecordError(f"a key of type {type(key).__name__} stands where text belongs")
+
+
+def path(where: Where, key: object) -> str:
+    """Write a way to a field as people do: ``conversation_history[3].timestamp``."""
+    text = ""
+    for step in (*where, key):
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text

@@ -1,0 +1,37 @@
+"""What SQLite's errors mean to the owner of a file."""
+
+import sqlite3
+from pathlib import Path
+
+from socrates.errors import MigrationError
+
+_MEANINGS = {
+    "SQLITE_BUSY": "is in use: another program holds a lock on it. Close it (v1 too), then run this again.",
+    "SQLITE_LOCKED": "is in use: another program holds a lock on it. Close it (v1 too), then run this again.",
+    "SQLITE_NOTADB": "is not a SQLite database, or it is encrypted. Name the file projects.db that v1 wrote.",
+    "SQLITE_CORRUPT": "is damaged or cut short. Recover it first (sqlite3's .recover), or use a backup.",
+    "SQLITE_FULL": "cannot grow: the disk is full. Free some space, then run this again.",
+    "SQLITE_READONLY": "is read-only. Make it writable, or import it elsewhere with -x v1=PATH.",
+    "SQLITE_CANTOPEN": "cannot be opened, or its journal cannot be made. Look at the rights of its directory.",
+    "SQLITE_IOERR": "cannot be read or written: the system reports an error of the disk.",
+    "SQLITE_INTERRUPT": "was being worked on when the work was interrupted.",
+}
+
+
+def sqlite_cause(error: BaseException) -> sqlite3.Error | None:
+    """SQLite's own error behind `error`, if there is one."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, sqlite3.Error):
+            return seen
+        seen = getattr(seen, "orig", None) or seen.__cause__
+    return None
+
+
+def explained(error: sqlite3.Error, path: Path) -> MigrationError:
+    """The same as a MigrationError that says what happened to `path` and what to do."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    for code, meaning in _MEANINGS.items():
+        if name == code or name.startswith(code + "_"):
+            return MigrationError(f"{path} {meaning} Nothing was changed.")
+    return MigrationError(f"{path}: SQLite reports {name or type(error).__name__}: {error}. Nothing was changed.")

@@ -1,0 +1,113 @@
+"""The team of a v1 project, which v1 kept in two places (v1-format, V6).
+
+`collaborators` decided who had access; `team_members` knew roles and skills and forgot nobody. Nobody is dropped here,
+and nobody gains or loses access.
+"""
+
+import json
+from typing import Any
+
+from socrates.errors import DamagedRecordError
+from socrates.tagged_json import encode
+from socrates.v1.fields import as_list, read_fields, text, text_items, time
+from socrates.v1.layout import Row
+from socrates.v1.reading import UNREADABLE, Reading
+
+OWNER_ROLE = "lead"
+COLLABORATOR_ROLE = "creator"
+
+_FIELDS = (text("username"), text("role"), time("joined_at"))
+_KNOWN = frozenset({"username", "role", "skills", "joined_at"})
+
+
+class _Member:
+    """One person of the team, while it is put together."""
+
+    __slots__ = ("extra", "joined_at", "name", "role", "skills")
+
+    def __init__(self, name: str, role: str, skills: list[str], joined_at: str | None, extra: dict[str, Any]) -> None:
+        self.name = name
+        self.role = role
+        self.skills = skills
+        self.joined_at = joined_at
+        self.extra = extra
+
+
+def convert_team(
+    source: dict[Any, Any], key: str, owner: str, created_at: str, reading: Reading
+) -> tuple[list[Row], list[str] | None]:
+    """The rows of `team_members` of the project `key`, and the order of `collaborators` where the rows don't show it.
+
+    `created_at` is the project's, as stored: the time at which people without an entry joined.
+    """
+    collaborators = text_items(source.get("collaborators"), reading, (), "collaborators")
+    members = _listed(as_list(source.get("team_members"), (), "team_members"), reading)
+    _promote_owner(members, owner, created_at, reading)
+    for name in collaborators:
+        if name not in members:
+            members[name] = _Member(name, COLLABORATOR_ROLE, [], created_at, {})
+    with_access = {owner, *collaborators}
+    rows: list[Row] = [
+        (
+            key,
+            member.name,
+            member.role,
+            json.dumps(member.skills),
+            member.joined_at,
+            int(member.name in with_access),
+            position,
+            json.dumps(member.extra) if member.extra else "{}",
+        )
+        for position, member in enumerate(members.values())
+    ]
+    listed = set(collaborators)
+    shown = [name for name in members if name in listed]
+    return rows, collaborators if collaborators != shown else None
+
+
+def _promote_owner(members: dict[str, _Member], owner: str, created_at: str, reading: Reading) -> None:
+    member = members.get(owner)
+    if member is None:
+        members[owner] = _Member(owner, OWNER_ROLE, [], created_at, {})
+    elif member.role != OWNER_ROLE:
+        reading.note("owner_made_lead", f"team_members.{owner}.role", member.role)
+        member.extra["v1_role"] = member.role
+        member.role = OWNER_ROLE
+
+
+def _listed(entries: list[Any], reading: Reading) -> dict[str, _Member]:
+    """The entries of `team_members` by name, in order; a second one for a name is merged into the first."""
+    members: dict[str, _Member] = {}
+    for position, entry in enumerate(entries):
+        member = _read(entry, position, reading)
+        first = members.setdefault(member.name, member)
+        if first is not member:
+            reading.note("member_merged", f"team_members[{position}]", entry)
+            _merge(first, member)
+    return members
+
+
+def _read(entry: object, position: int, reading: Reading) -> _Member:
+    where = ("team_members", position)
+    if type(entry) is not dict:
+        raise DamagedRecordError(f"team_members[{position}] is not a dict")
+    name, role, joined_at = read_fields(entry, _FIELDS, reading, where)
+    if name is None:
+        raise DamagedRecordError(f"team_members[{position}] names nobody")
+    skills = text_items(entry.get("skills"), reading, where, "skills")
+    if role is None:
+        role = COLLABORATOR_ROLE
+    extra = json.loads(reading.extra_text(entry, _KNOWN, where))
+    return _Member(name, role, list(skills), joined_at, extra)
+
+
+def _merge(first: _Member, second: _Member) -> None:
+    """The first role, all skills, the earliest time; what else differs stays in `extra`."""
+    first.skills.extend(skill for skill in second.skills if skill not in first.skills)
+    if second.joined_at is not None and (first.joined_at is None or second.joined_at < first.joined_at):
+        first.joined_at = second.joined_at
+    for name, value in second.extra.items():
+        if name == UNREADABLE and name in first.extra:
+            first.extra[name] = {**value, **first.extra[name]}
+        elif first.extra.setdefault(name, value) != value:
+            first.extra.setdefault("v1_merged", []).append(encode({name: value}))

@@ -1,0 +1,213 @@
+"""Entities go through a session: defaults, children in order, deletion, changes."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, event, func, inspect, select
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.orm import Session, selectinload
+
+from socrates.models import (
+    AnalyticsMetrics,
+    Base,
+    BehaviorPattern,
+    CachedEmbedding,
+    CategorizedSpec,
+    CategoryScore,
+    ConversationMessage,
+    ImportDigest,
+    ImportNote,
+    ImportRun,
+    KnowledgeDocument,
+    LLMUsage,
+    MaturityEvent,
+    PendingQuestion,
+    PhaseMaturityScore,
+    Project,
+    ProjectConstraint,
+    ProjectNote,
+    ProjectNoteTag,
+    ProjectRequirement,
+    ProjectTechnology,
+    QuarantinedRow,
+    TeamMember,
+    User,
+)
+
+NOW = datetime(2025, 12, 4, 13, 1, 19, 197734, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = create_engine("sqlite://")
+
+    @event.listens_for(engine, "connect")
+    def enforce_foreign_keys(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    Base.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+def bare_project() -> Project:
+    return Project(id="p", name="Nimbus", owner="ada", phase="discovery", created_at=NOW, updated_at=NOW)
+
+
+def full_project() -> Project:
+    project = bare_project()
+    project.requirements = [
+        ProjectRequirement(position=1, value="second"),
+        ProjectRequirement(position=0, value="first"),
+    ]
+    project.tech_stack = [ProjectTechnology(position=0, value="python")]
+    project.constraints = [ProjectConstraint(position=0, value="no cloud")]
+    project.messages = [ConversationMessage(position=0, type="user", content="hello")]
+    project.team_members = [TeamMember(username="ada", role="lead", is_active=True, position=0)]
+    project.pending_questions = [
+        PendingQuestion(id="q_1", position=0, question="Why?", phase="discovery", status="pending")
+    ]
+    project.phase_maturity_scores = [PhaseMaturityScore(phase="discovery")]
+    project.category_scores = [CategoryScore(phase="discovery", category="goals", current_score=1.5)]
+    project.categorized_specs = [
+        CategorizedSpec(phase="discovery", position=0, category="goals", content="fast", value=1.0)
+    ]
+    project.maturity_events = [MaturityEvent(position=0, phase="discovery", event_type="response_processed")]
+    project.analytics_metrics = AnalyticsMetrics()
+    project.notes = [
+        ProjectNote(id="n", title="t", content="c", tags=[ProjectNoteTag(position=0, tag="urgent")])
+    ]
+    project.documents = [KnowledgeDocument(id="d", user_id="ada", filename="a.txt", content="text")]
+    return project
+
+
+def test_defaults_are_those_of_the_v1_format(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        session.add_all(
+            [
+                bare_project(),
+                User(username="ada", passcode_hash="", created_at=NOW),
+                BehaviorPattern(id="b", user_id="ada", pattern_type="length"),
+                LLMUsage(id="u", user_id="ada", provider="claude", model="m"),
+            ]
+        )
+
+    with Session(engine) as session:
+        project = session.get_one(Project, "p")
+        assert (project.status, project.project_type, project.chat_mode) == ("active", "software", "socratic")
+        assert (project.goals, project.team_structure, project.language_preferences) == (
+            "",
+            "individual",
+            "python",
+        )
+        assert (project.deployment_target, project.code_style, project.progress) == ("local", "standard", 0)
+        assert (project.is_archived, project.archived_at) == (False, None)
+        assert (project.message_count, project.version, project.extra) == (0, 1, {})
+        assert project.created_at == NOW
+        user = session.get_one(User, "ada")
+        assert (user.subscription_tier, user.subscription_status) == ("free", "active")
+        assert (user.questions_used_this_month, user.usage_reset_date) == (0, None)
+        pattern = session.get_one(BehaviorPattern, "b")
+        assert (pattern.confidence, pattern.pattern_data) == (Decimal("0.5"), {})
+        assert pattern.learned_from_projects == []
+        usage = session.get_one(LLMUsage, "u")
+        assert (usage.total_tokens, usage.latency_ms, usage.cost, usage.success) == (0, 0.0, Decimal(0), True)
+
+
+def test_the_database_deletes_every_child_with_its_project(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        session.add(full_project())
+    with Session(engine) as session:
+        before = child_counts(session)
+        assert before.pop("project_requirements") == 2
+        assert set(before.values()) == {1}
+        assert len(before) == 13
+
+    with Session(engine) as session, session.begin():
+        session.delete(session.get_one(Project, "p"))
+
+    with Session(engine) as session:
+        assert set(child_counts(session).values()) == {0}
+
+
+def child_counts(session: Session) -> dict[str, int]:
+    """How many rows each table has that a project owns, directly or through a note."""
+    owned = [relationship.mapper for relationship in inspect(Project).relationships]
+    owned.append(inspect(ProjectNoteTag))
+    return {
+        mapper.local_table.name: session.scalar(select(func.count()).select_from(mapper.local_table)) or 0
+        for mapper in owned
+    }
+
+
+def test_children_come_in_their_order_when_asked_for_and_not_otherwise(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        session.add(full_project())
+
+    with Session(engine) as session:
+        project = session.get_one(Project, "p", options=[selectinload(Project.requirements)])
+        assert [item.value for item in project.requirements] == ["first", "second"]
+        with pytest.raises(InvalidRequestError, match="lazy='raise'"):
+            _ = project.messages
+
+
+def test_a_decimal_or_extra_that_only_looks_equal_is_written(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        pattern = BehaviorPattern(id="b", user_id="ada", pattern_type="length", confidence=Decimal("0.5"))
+        pattern.extra = {"a": 1}
+        session.add(pattern)
+
+    with Session(engine) as session, session.begin():
+        pattern = session.get_one(BehaviorPattern, "b")
+        pattern.confidence = Decimal("0.50")
+        pattern.extra = {"a": True}
+
+    with Session(engine) as session:
+        pattern = session.get_one(BehaviorPattern, "b")
+        assert str(pattern.confidence) == "0.50"
+        assert pattern.extra["a"] is True
+
+
+def test_an_import_run_numbers_itself_and_owns_its_digests_and_notes(engine: Engine) -> None:
+    run = ImportRun(source="projects.db", started_at=NOW, timezone="UTC", options={}, report={})
+    run.digests = [ImportDigest(source_table="users", source_key="ada", digest=b"\x00")]
+    run.notes = [
+        ImportNote(position=0, source_table="users", kind="unreadable", field="extra", original=[2**70])
+    ]
+    with Session(engine) as session, session.begin():
+        session.add_all([run, QuarantinedRow(source_table="users", reason="damaged", row_columns={})])
+
+    with Session(engine) as session, session.begin():
+        assert session.scalars(select(ImportNote.original)).one() == [2**70]
+        assert session.scalars(select(QuarantinedRow.id)).one() == 1
+        session.delete(session.scalars(select(ImportRun)).one())
+
+    with Session(engine) as session:
+        assert session.scalars(select(ImportDigest)).all() == []
+        assert session.scalars(select(ImportNote)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("entity", "constraint"),
+    [
+        (ProjectRequirement(project_id="p", position=-1, value=""), "ck_project_requirements_position"),
+        (
+            CachedEmbedding(model="m", text_hash="h", dimensions=0, vector=b"", created_at=NOW),
+            "ck_embedding_cache_dimensions",
+        ),
+        (
+            CachedEmbedding(model="m", text_hash="h", dimensions=2, vector=b"1234567", created_at=NOW),
+            "ck_embedding_cache_vector",
+        ),
+    ],
+)
+def test_firm_rules_are_checked_by_the_database(engine: Engine, entity: Base, constraint: str) -> None:
+    with Session(engine) as session:
+        session.add(bare_project())
+        session.flush()
+        session.add(entity)
+        with pytest.raises(IntegrityError, match=constraint):
+            session.flush()
