@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 
 from socrates.v1.layout import Kind, Row, Rows, Table
 
@@ -23,10 +24,16 @@ def digest(rows: Rows, tables: Sequence[Table]) -> bytes:
 
 def _settled(rows: list[Row], table: Table) -> list[Row]:
     """`rows` with their decimals in the one form that every engine gives back."""
-    decimals = [index for index, (_, kind) in enumerate(table.columns) if kind is Kind.DECIMAL]
+    decimals = decimals_of(table)
     if not decimals:
         return rows
     return [tuple(settled_decimal(v) if i in decimals else v for i, v in enumerate(row)) for row in rows]
+
+
+@cache
+def decimals_of(table: Table) -> tuple[int, ...]:
+    """The indices of the columns that hold decimals."""
+    return tuple(index for index, (_, kind) in enumerate(table.columns) if kind is Kind.DECIMAL)
 
 
 def settled_decimal(value: object) -> object:

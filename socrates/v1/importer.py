@@ -4,9 +4,11 @@ Memory is bounded by the chunk, not by the file. Rows come in the order of their
 new tables grow at their end only, and what was written is read back as one range per table.
 """
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,14 +74,27 @@ def import_v1(
     ledger = Ledger(target, datetime.now(UTC))
     ledger.begin(report, options)
     written: Counter[str] = Counter()
-    for table in TABLES_OF:
-        if table in reader.names:
-            report.tables[table] = _TableImport(reader, target, ledger, zone, table, written).run(progress)
+    with _without_collector():
+        for table in TABLES_OF:
+            if table in reader.names:
+                report.tables[table] = _TableImport(reader, target, ledger, zone, table, written).run(progress)
     _check_counts(target, written)
     report.seconds = time.monotonic() - began
     if strict and report.damaged:
         raise QuarantineError(_strict_message(report))
     ledger.finish(report)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Rows and blobs make no cycles, but so many containers that the collector would take a tenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _TableImport:

@@ -7,12 +7,12 @@ from socrates.errors import DamagedRecordError
 from socrates.tagged_json import encode
 from socrates.v1.fields import (
     REQUIRED,
+    Entry,
     as_dict,
     as_list,
     flag,
     integer,
     number,
-    read_fields,
     tagged,
     text,
     text_items,
@@ -29,8 +29,8 @@ from socrates.v1.team import convert_team
 PHASES = ("discovery", "analysis", "design", "implementation")
 
 _PROJECT = Record(
-    keys=("project_id",),
-    fields=(
+    ("project_id",),
+    Entry(
         text("name", REQUIRED),
         text("owner", REQUIRED),
         text("phase", REQUIRED),
@@ -47,21 +47,21 @@ _PROJECT = Record(
         time("archived_at"),
         time("created_at", REQUIRED, column="fallback"),
         time("updated_at", column="later"),
-    ),
-    also_known=(
-        "collaborators",
-        "team_members",
-        "requirements",
-        "tech_stack",
-        "constraints",
-        "conversation_history",
-        "pending_questions",
-        "phase_maturity_scores",
-        "category_scores",
-        "categorized_specs",
-        "maturity_history",
-        "analytics_metrics",
-        "notes",
+        also_known=(
+            "collaborators",
+            "team_members",
+            "requirements",
+            "tech_stack",
+            "constraints",
+            "conversation_history",
+            "pending_questions",
+            "phase_maturity_scores",
+            "category_scores",
+            "categorized_specs",
+            "maturity_history",
+            "analytics_metrics",
+            "notes",
+        ),
     ),
 )
 _KNOWN = _PROJECT.known
@@ -74,16 +74,16 @@ _LISTS = (
     ("constraints", "project_constraints"),
 )
 
-_MESSAGE = (
+_MESSAGE = Entry(
     text("content", REQUIRED),
     time("timestamp"),
     text("phase"),
     text("author"),
     integer("question_number"),
+    also_known=("type", "role"),
 )
-_MESSAGE_KNOWN = frozenset({"type", "role", *(field.key for field in _MESSAGE)})
 
-_QUESTION = (
+_QUESTION = Entry(
     text("question", ""),
     text("phase", ""),
     text("status", "pending"),
@@ -94,20 +94,20 @@ _QUESTION = (
     text("answer"),
     time("answered_at"),
     time("skipped_at"),
+    also_known=("id",),
 )
-_QUESTION_KNOWN = frozenset({"id", *(field.key for field in _QUESTION)})
 
 _PHASE_SCORE = number("score")
 
-_CATEGORY = (
+_CATEGORY = Entry(
     number("current_score"),
     number("target_score"),
     number("confidence"),
     integer("spec_count"),
+    also_known=("category",),
 )
-_CATEGORY_KNOWN = frozenset({"category", *(field.key for field in _CATEGORY)})
 
-_SPEC = (
+_SPEC = Entry(
     text("category", ""),
     text("content", ""),
     number("confidence"),
@@ -115,9 +115,8 @@ _SPEC = (
     text("source_field"),
     time("timestamp"),
 )
-_SPEC_KNOWN = frozenset(field.key for field in _SPEC)
 
-_EVENT = (
+_EVENT = Entry(
     time("timestamp"),
     text("phase", ""),
     number("score_before"),
@@ -126,9 +125,8 @@ _EVENT = (
     text("event_type", ""),
     tagged("details"),
 )
-_EVENT_KNOWN = frozenset(field.key for field in _EVENT)
 
-_ANALYTICS = (
+_ANALYTICS = Entry(
     number("velocity", 0.0),
     integer("total_qa_sessions", 0),
     number("avg_confidence", 0.0),
@@ -136,7 +134,6 @@ _ANALYTICS = (
     text_list("strong_categories"),
     time("last_updated"),
 )
-_ANALYTICS_KNOWN = frozenset(field.key for field in _ANALYTICS)
 
 
 def convert_project(row: SourceRow, source: dict[Any, Any], reading: Reading) -> Rows:
@@ -178,8 +175,7 @@ def _messages(key: str, history: object, reading: Reading) -> list[Row]:
         if type(entry) is not dict:
             raise wrong_type(entry, (), f"conversation_history[{position}]", "a dict")
         kind, kept = _speaker(entry, where)
-        values = read_fields(entry, _MESSAGE, reading, where)
-        rows.append((key, position, kind, *values, reading.extra_text(entry, _MESSAGE_KNOWN, where, kept)))
+        rows.append((key, position, kind, *_MESSAGE.read_row(entry, reading, where, kept)))
     return rows
 
 
@@ -204,20 +200,18 @@ def _questions(key: str, questions: object, reading: Reading) -> list[Row]:
         where = ("pending_questions", position)
         if type(entry) is not dict:
             raise wrong_type(entry, (), f"pending_questions[{position}]", "a dict")
-        values = read_fields(entry, _QUESTION, reading, where)
         identity = _question_id(entry, position, own, taken, reading)
         taken.add(identity)
-        extra = reading.extra_text(entry, _QUESTION_KNOWN, where)
-        rows.append((key, identity, position, *values, extra))
+        rows.append((key, identity, position, *_QUESTION.read_row(entry, reading, where)))
     return rows
 
 
-_ID = (text("id"),)
+_ID = Entry(text("id"))
 
 
 def _question_id(entry: dict[Any, Any], position: int, all_own: set[object], taken: set[str], reading: Reading) -> str:
     """The id of a pending question; a missing one is made, and a second one numbered (V15)."""
-    (own,) = read_fields(entry, _ID, reading, ("pending_questions", position))
+    (own,) = _ID.read(entry, reading, ("pending_questions", position))
     if own is not None and own not in taken:
         return str(own)
     wanted = f"q_v1_{position}" if own is None else own
@@ -252,12 +246,11 @@ def _category_scores(key: str, scores: object, reading: Reading) -> list[Row]:
             where = ("category_scores", phase, category)
             if type(entry) is not dict:
                 entry = {"current_score": entry}  # a bare number, as the old annotation said
-            values = read_fields(entry, _CATEGORY, reading, where)
             inner = entry.get("category", category)
             kept = {"category": inner} if type(inner) is str and inner != category else None
             if kept is None and inner is not None and inner != category:
                 raise wrong_type(inner, where, "category", "text")
-            rows.append((key, phase, category, *values, reading.extra_text(entry, _CATEGORY_KNOWN, where, kept)))
+            rows.append((key, phase, category, *_CATEGORY.read_row(entry, reading, where, kept)))
     return rows
 
 
@@ -269,8 +262,7 @@ def _specs(key: str, specs: object, reading: Reading) -> list[Row]:
             where = ("categorized_specs", phase, position)
             if type(entry) is not dict:
                 raise wrong_type(entry, where[:2], f"{position}", "a dict")
-            values = read_fields(entry, _SPEC, reading, where)
-            rows.append((key, phase, position, *values, reading.extra_text(entry, _SPEC_KNOWN, where)))
+            rows.append((key, phase, position, *_SPEC.read_row(entry, reading, where)))
     return rows
 
 
@@ -280,16 +272,13 @@ def _events(key: str, events: object, reading: Reading) -> list[Row]:
         where = ("maturity_history", position)
         if type(entry) is not dict:
             raise wrong_type(entry, (), f"maturity_history[{position}]", "a dict")
-        values = read_fields(entry, _EVENT, reading, where)
-        rows.append((key, position, *values, reading.extra_text(entry, _EVENT_KNOWN, where)))
+        rows.append((key, position, *_EVENT.read_row(entry, reading, where)))
     return rows
 
 
 def _analytics(key: str, metrics: object, reading: Reading) -> Row:
     entry = as_dict(metrics, (), "analytics_metrics")
-    where = ("analytics_metrics",)
-    values = read_fields(entry, _ANALYTICS, reading, where)
-    return (key, *values, reading.extra_text(entry, _ANALYTICS_KNOWN, where))
+    return (key, *_ANALYTICS.read_row(entry, reading, ("analytics_metrics",)))
 
 
 def _text_keys(source: dict[Any, Any]) -> list[str]:

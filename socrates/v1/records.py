@@ -3,18 +3,18 @@
 Each is a `Record`: which values come from the row's key columns, and which fields of the blob follow.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from socrates.errors import DamagedRecordError
 from socrates.v1.fields import (
     REQUIRED,
+    Entry,
     Field,
     decimal,
     flag,
     integer,
     number,
     raw,
-    read_fields,
     secret,
     tagged,
     text,
@@ -28,33 +28,32 @@ from socrates.v1.reader import SourceRow
 from socrates.v1.reading import Reading
 
 
-class Record(NamedTuple):
-    """How a v1 row becomes the leading columns of one of ours: its `keys`, then its `fields`."""
+class Record:
+    """How a v1 row becomes the leading columns of one of ours: its `keys`, then the fields of its `entry`."""
 
-    keys: tuple[str, ...]
-    """Columns of the v1 row whose values always come from there, even if the blob differs (V5)."""
-    fields: tuple[Field, ...]
-    also_known: tuple[str, ...] = ()
-    """Further keys of the blob that the converter reads by itself."""
-
-    @property
-    def known(self) -> frozenset[str]:
-        return frozenset((*self.keys, *(field.key for field in self.fields), *self.also_known))
+    def __init__(self, keys: tuple[str, ...], entry: Entry) -> None:
+        """`keys`: columns of the v1 row whose values always come from there, even if the blob differs (V5)."""
+        self.keys = keys
+        self.entry = entry
+        self.known = entry.known.union(keys)
+        self.from_columns = tuple(field for field in entry.fields if field.column)
+        self.settled = tuple(
+            (index, field) for index, field in enumerate(entry.fields) if field.column and field.convert is to_time
+        )
 
 
 def read_record(row: SourceRow, record: Record, source: dict[Any, Any], reading: Reading) -> list[Any]:
     """The values of `record`, in order. Raises DamagedRecordError."""
     values: list[Any] = [_key(row, column, source, reading) for column in record.keys]
-    found = read_fields(_with_columns(row, record.fields, source), record.fields, reading, ())
-    for position, field in enumerate(record.fields):
-        if field.column and field.convert is to_time:
-            found[position] = _settle_time(found[position], row, field, source, reading)
+    found = record.entry.read(_with_columns(row, record.from_columns, source), reading, ())
+    for index, field in record.settled:
+        found[index] = _settle_time(found[index], row, field, source, reading)
     return values + found
 
 
 def _with_columns(row: SourceRow, fields: tuple[Field, ...], source: dict[Any, Any]) -> dict[Any, Any]:
     """`source`, with the row's columns where the blob has nothing."""
-    missing = {field.key: row.value(field.key) for field in fields if field.column and source.get(field.key) is None}
+    missing = {field.key: row.value(field.key) for field in fields if source.get(field.key) is None}
     return {**source, **missing} if missing else source
 
 
@@ -87,8 +86,8 @@ _CREATED = time("created_at", column="fallback")
 _UPDATED = time("updated_at", column="later")
 
 _USER = Record(
-    keys=("username",),
-    fields=(
+    ("username",),
+    Entry(
         secret("passcode_hash", "", column="fallback"),
         time("created_at", REQUIRED, column="fallback"),
         text("subscription_tier", "free"),
@@ -99,25 +98,25 @@ _USER = Record(
         time("usage_reset_date"),
         flag("is_archived", default=False),
         time("archived_at"),
+        also_known=("projects",),
     ),
-    also_known=("projects",),
 )
 _NOTE = Record(
-    keys=("note_id", "project_id"),
-    fields=(
+    ("note_id", "project_id"),
+    Entry(
         text("title", ""),
         text("content", ""),
         text("note_type", "general"),
         _CREATED,
         text("created_by", "system"),
+        also_known=("tags",),
     ),
-    also_known=("tags",),
 )
 
 _SIMPLE: dict[str, Record] = {
     "question_effectiveness": Record(
-        keys=("id", "user_id", "question_template_id"),
-        fields=(
+        ("id", "user_id", "question_template_id"),
+        Entry(
             text("role"),
             integer("times_asked", 0),
             integer("times_answered_well", 0),
@@ -130,8 +129,8 @@ _SIMPLE: dict[str, Record] = {
         ),
     ),
     "behavior_patterns": Record(
-        keys=("id", "user_id", "pattern_type"),
-        fields=(
+        ("id", "user_id", "pattern_type"),
+        Entry(
             tagged("pattern_data"),
             decimal("confidence", "0.5"),
             text_list("learned_from_projects"),
@@ -140,8 +139,8 @@ _SIMPLE: dict[str, Record] = {
         ),
     ),
     "knowledge_documents": Record(
-        keys=("id", "project_id", "user_id"),
-        fields=(
+        ("id", "project_id", "user_id"),
+        Entry(
             text("filename", ""),
             integer("file_size", 0),
             text("content_type"),
@@ -151,8 +150,8 @@ _SIMPLE: dict[str, Record] = {
         ),
     ),
     "llm_provider_configs": Record(
-        keys=("id", "user_id", "provider"),
-        fields=(
+        ("id", "user_id", "provider"),
+        Entry(
             flag("is_default", default=False),
             flag("enabled", default=True),
             tagged("settings"),
@@ -161,8 +160,8 @@ _SIMPLE: dict[str, Record] = {
         ),
     ),
     "llm_usage": Record(
-        keys=("id", "user_id", "provider"),
-        fields=(
+        ("id", "user_id", "provider"),
+        Entry(
             text("model", "", column="fallback"),
             time("timestamp", column="fallback"),
             integer("input_tokens", 0),
@@ -176,12 +175,11 @@ _SIMPLE: dict[str, Record] = {
         ),
     ),
 }
-_KNOWN = {table: record.known for table, record in _SIMPLE.items()}
 
 # A key row has no blob: all of it is columns, and there is no `extra` for a time that cannot be read.
 _API_KEY = Record(
-    keys=("id", "user_id", "provider"),
-    fields=(
+    ("id", "user_id", "provider"),
+    Entry(
         secret("encrypted_key", ""),
         secret("key_hash", ""),
         time("created_at"),
@@ -193,8 +191,9 @@ _API_KEY = Record(
 
 def convert_simple(row: SourceRow, source: dict[Any, Any], reading: Reading) -> Rows:
     """A row of one of the tables that become one row of the table with the same name."""
-    values = read_record(row, _SIMPLE[row.table], source, reading)
-    extra = reading.extra_text(source, _KNOWN[row.table], (), reading.kept())
+    record = _SIMPLE[row.table]
+    values = read_record(row, record, source, reading)
+    extra = reading.extra_text(source, record.known, (), reading.kept())
     return {row.table: [(*values, extra)]}
 
 
@@ -205,7 +204,6 @@ def convert_api_key(row: SourceRow, source: dict[Any, Any], reading: Reading) ->
     return {"api_keys": [tuple(values)]}
 
 
-_KNOWN_USER = _USER.known
 _SUBSCRIPTION_START = 5  # index among the columns of users
 
 
@@ -214,17 +212,14 @@ def convert_user(row: SourceRow, source: dict[Any, Any], reading: Reading) -> Ro
     values = read_record(row, _USER, source, reading)
     if source.get("subscription_start") is None:
         values[_SUBSCRIPTION_START] = values[2]
-    extra = reading.extra_text(source, _KNOWN_USER, (), reading.kept(source, "projects"))
+    extra = reading.extra_text(source, _USER.known, (), reading.kept(source, "projects"))
     return {"users": [(*values, extra)]}
-
-
-_KNOWN_NOTE = _NOTE.known
 
 
 def convert_note(row: SourceRow, source: dict[Any, Any], reading: Reading) -> Rows:
     """A row of `project_notes`, with its tags."""
     values = read_record(row, _NOTE, source, reading)
     tags = text_items(source.get("tags"), reading, (), "tags")
-    extra = reading.extra_text(source, _KNOWN_NOTE, (), reading.kept())
+    extra = reading.extra_text(source, _NOTE.known, (), reading.kept())
     tag_rows: list[Row] = [(values[0], position, tag) for position, tag in enumerate(tags)]
     return {"project_notes": [(*values, extra)], "project_note_tags": tag_rows}

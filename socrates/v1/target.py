@@ -5,17 +5,20 @@ connection is of SQLite's driver, or of asyncpg behind SQLAlchemy's synchronous 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, Protocol
 
-from socrates.v1.digest import settled_decimal
+from socrates.v1.digest import decimals_of, settled_decimal
 from socrates.v1.layout import Kind, Row, Rows, Table
 from socrates.v1.times import as_text
 
 _FETCH = 500
+# What stands in the pickle of every text with a lone surrogate, and hardly anywhere else.
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 _MAX_NUMERIC_DIGITS = 16_000  # PostgreSQL: up to 16,383 digits after the point
 
 
@@ -46,8 +49,7 @@ class Target:
 
     def unstorable(self, rows: Rows, tables: Sequence[Table], blob: bytes) -> str | None:
         """Why this engine cannot hold one of `rows`, or None (V19). `blob` is the pickle they come from."""
-        # UTF-8 has these bytes for lone surrogates only; they stand in the pickle of every text with one.
-        if b"\xed" not in blob:
+        if not _SURROGATE.search(blob):
             return None
         return _first_reason(rows, tables, _not_utf8)
 
@@ -119,7 +121,7 @@ def same(table: Table, written: list[Row], read: list[Row]) -> bool:
     """Tell whether `read` is what was written. A decimal may come back in another form of the same digits."""
     if written == read:
         return True
-    decimals = [index for index, (_, kind) in enumerate(table.columns) if kind is Kind.DECIMAL]
+    decimals = decimals_of(table)
     if not decimals or len(written) != len(read):
         return False
 

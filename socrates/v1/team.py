@@ -9,15 +9,14 @@ from typing import Any
 
 from socrates.errors import DamagedRecordError
 from socrates.tagged_json import encode
-from socrates.v1.fields import as_list, read_fields, text, text_items, time
+from socrates.v1.fields import Entry, as_list, json_of_texts, text, text_items, time
 from socrates.v1.layout import Row
 from socrates.v1.reading import UNREADABLE, Reading
 
 OWNER_ROLE = "lead"
 COLLABORATOR_ROLE = "creator"
 
-_FIELDS = (text("username"), text("role"), time("joined_at"))
-_KNOWN = frozenset({"username", "role", "skills", "joined_at"})
+_MEMBER = Entry(text("username"), text("role"), time("joined_at"), also_known=("skills",))
 
 
 class _Member:
@@ -52,7 +51,7 @@ def convert_team(
             key,
             member.name,
             member.role,
-            json.dumps(member.skills),
+            json_of_texts(member.skills),
             member.joined_at,
             int(member.name in with_access),
             position,
@@ -91,14 +90,13 @@ def _read(entry: object, position: int, reading: Reading) -> _Member:
     where = ("team_members", position)
     if type(entry) is not dict:
         raise DamagedRecordError(f"team_members[{position}] is not a dict")
-    name, role, joined_at = read_fields(entry, _FIELDS, reading, where)
+    name, role, joined_at, extra = _MEMBER.read_row(entry, reading, where)
     if name is None:
         raise DamagedRecordError(f"team_members[{position}] names nobody")
     skills = text_items(entry.get("skills"), reading, where, "skills")
     if role is None:
         role = COLLABORATOR_ROLE
-    extra = json.loads(reading.extra_text(entry, _KNOWN, where))
-    return _Member(name, role, list(skills), joined_at, extra)
+    return _Member(name, role, list(skills), joined_at, json.loads(extra) if extra != "{}" else {})
 
 
 def _merge(first: _Member, second: _Member) -> None:

@@ -71,11 +71,6 @@ class Zone:
         return offsets.pop() if len(offsets) == 1 else None
 
 
-def parse_iso(text: str) -> datetime:
-    """Read ISO text with ``T`` or a blank, with or without an offset or ``Z``. Raises ValueError for other text."""
-    return datetime.fromisoformat(text.strip())
-
-
 def has_finer_fraction(text: str) -> bool:
     """Tell whether ISO text has more digits of a second than a datetime keeps."""
     digits = 0

@@ -4,6 +4,7 @@ A pickle may name one list a million times over and stay small. Converted, it wo
 counts. Without shared containers, as v1 wrote them, there is at most one node a byte.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,8 @@ MAX_INTEGER_BITS = 4096  # far beyond any number of v1's, and short of Python's 
 
 _CONTAINERS = frozenset({dict, list, tuple, set})
 _SCALARS = frozenset({str, int, bool, float, type(None), bytes, datetime, Decimal})
-_HARMLESS = frozenset({bool, float, type(None), Decimal})
+_HARMLESS = frozenset({str, bool, float, type(None)})
+_TOO_LARGE = DamagedRecordError("the data is far larger than its pickle, by sharing")
 
 
 def walk(value: object, blob_size: int) -> dict[Any, Any]:
@@ -29,39 +31,51 @@ def walk(value: object, blob_size: int) -> dict[Any, Any]:
     """
     if type(value) is not dict:
         raise DamagedRecordError(f"the pickle holds {_name(value)}, not a dict")
-    nodes = max(MIN_NODES, blob_size)
-    text = TEXT_BASE + TEXT_PER_BYTE * blob_size
-    level: list[Any] = [value]
-    depth = 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH:
+    nodes = 0
+    most_nodes = max(MIN_NODES, blob_size)
+    levels: list[list[Any]] = [[value]]
+    while levels[-1]:
+        if len(levels) > MAX_DEPTH:
             raise DamagedRecordError(f"the data is nested more than {MAX_DEPTH} deep")
         below: list[Any] = []
-        for container in level:
-            nodes -= len(container)
-            if nodes < 0 or text < 0:
-                raise DamagedRecordError("the data is far larger than its pickle, by sharing")
-            if type(container) is dict:
-                for key in container:
-                    if type(key) is not str:
-                        _check_scalar(key)
-                members = container.values()
-            else:
-                members = container
-            for member in members:
+        for container in levels[-1]:
+            nodes += len(container)
+            if nodes > most_nodes:
+                raise _TOO_LARGE
+            for member in _members(container):
                 kind = type(member)
-                if kind is str:
-                    text -= len(member)
-                elif kind in _CONTAINERS:
+                if kind in _HARMLESS:
+                    continue
+                if kind in _CONTAINERS:
                     below.append(member)
-                elif kind not in _HARMLESS:
+                else:
                     _check_scalar(member)
-                    text -= len(member) if kind is bytes else 0
-        level = below
-    if text < 0:
-        raise DamagedRecordError("the data is far larger than its pickle, by sharing")
+        levels.append(below)
+    # No text is longer than the blob, so few nodes cannot hold too much of it, and nothing needs to be added up.
+    if nodes * blob_size > TEXT_BASE:
+        _check_text(levels, TEXT_BASE + TEXT_PER_BYTE * blob_size)
     return value
+
+
+def _members(container: Any) -> Iterable[Any]:
+    if type(container) is not dict:
+        return container  # type: ignore[no-any-return]
+    try:
+        "".join(container)  # the fastest way to see that every key is text
+    except TypeError:
+        for key in container:
+            _check_scalar(key)
+    return container.values()
+
+
+def _check_text(levels: list[list[Any]], most: int) -> None:
+    """Raise DamagedRecordError when all texts and bytes together, sharing expanded, are longer than `most`."""
+    for level in levels:
+        for container in level:
+            members = container.values() if type(container) is dict else container
+            most -= sum(len(member) for member in members if type(member) in (str, bytes))
+            if most < 0:
+                raise _TOO_LARGE
 
 
 def _check_scalar(value: object) -> None:

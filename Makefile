@@ -1,0 +1,57 @@
+# Set-up is part of every target: a fresh clone needs `make run` or `make test` and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORE := $(VENV)/.core
+FULL := $(VENV)/.full
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SAMPLE := tests/support/v1_samples/nine-tables.db
+
+.PHONY: help install run test test-long bench bench-quick lint format clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(FULL) ## Make .venv with everything
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(CORE): pyproject.toml | $(VENV)/bin/python
+	$(PIP) -e .
+	@touch $@
+
+$(FULL): pyproject.toml | $(VENV)/bin/python
+	$(PIP) -e '.[dev]'
+	@touch $(CORE) $@
+
+run: $(CORE) ## Upgrade a database that v1 wrote, check it, and show what it holds
+	@rm -rf build/run && mkdir -p build/run
+	@cp $(SAMPLE) build/run/projects.db && chmod u+w build/run/projects.db
+	$(BIN)/alembic -x url=build/run/projects.db -x v1_timezone=UTC upgrade head
+	$(BIN)/socrates db check build/run/projects.db
+	$(BIN)/socrates db show build/run/projects.db
+
+test: $(FULL) ## Run all tests
+	$(BIN)/python -m pytest -n 2
+
+test-long: $(FULL) ## The same campaigns with larger numbers
+	SOCRATES_LONG=1 $(BIN)/python -m pytest -n 2
+
+bench: ## Measure beside v1
+	@echo "The bench comes with the store; there is nothing to measure yet."
+
+bench-quick: bench ## Only see that the bench runs
+
+lint: $(FULL) ## Lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(FULL) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what the targets above made
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
