@@ -89,10 +89,11 @@ def _run_on_sqlite(path: Path, migration: Migration) -> None:
     sa.event.listen(engine, "connect", _set_pragmas)
     sa.event.listen(engine, "begin", _begin_immediate)
     try:
-        with engine.connect() as connection, connection.begin():
+        with engine.connect() as connection, connection.begin() as transaction:
             if journal and not has_hot_journal(path):
                 migration.remarks.append("a journal that a crash had left was rolled back by SQLite first")
-            _run_revisions(connection, migration)
+            if not _run_revisions(connection, migration):
+                transaction.rollback()
     except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
         migration.undo()
         cause = sqlite_cause(error)
@@ -128,14 +129,16 @@ def _run_on_postgres(url: sa.URL, migration: Migration) -> None:
             raise ConfigurationError("PostgreSQL needs its driver: pip install 'socrates[postgres]'") from error
         async with engine.connect() as connection, connection.begin() as transaction:
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-            await connection.run_sync(_run_revisions, migration)
-            if migration.options.dry_run:
+            worth_keeping = await connection.run_sync(_run_revisions, migration)
+            if migration.options.dry_run or not worth_keeping:
                 await transaction.rollback()
 
     asyncio.run(run_async())
 
 
-def _run_revisions(connection: sa.Connection, migration: Migration) -> None:
+def _run_revisions(connection: sa.Connection, migration: Migration) -> bool:
+    """Run what Alembic was asked for; tell whether there is something to commit."""
+    had_versions = _has_versions(connection)
     context.config.attributes[ATTRIBUTE] = migration
     context.configure(connection=connection, **CONFIGURATION)
     with context.begin_transaction():
@@ -146,9 +149,18 @@ def _run_revisions(connection: sa.Connection, migration: Migration) -> None:
             f"-x v1={migration.options.v1} imports into an empty database, and this one has its schema already. "
             "Nothing was changed. Name an empty database."
         )
-    has_versions = sa.inspect(connection).has_table("alembic_version")
-    if has_versions and connection.scalar(sa.text("SELECT count(*) FROM alembic_version")) == 0:
+    if not _has_versions(connection):
+        return False
+    if connection.scalar(sa.text("SELECT count(*) FROM alembic_version")) > 0:
+        migration.check_schema(connection)
+        return True
+    if had_versions:
         connection.execute(sa.text("DROP TABLE alembic_version"))  # v1 had none, and base means nothing of ours
+    return had_versions
+
+
+def _has_versions(connection: sa.Connection) -> bool:
+    return sa.inspect(connection).has_table("alembic_version")
 
 
 def _write_script() -> None:

@@ -60,6 +60,8 @@ def print_outcome(migration: Migration) -> None:
         console.print(f"{escape(database)}: nothing to do, the schema is as asked for.")
     elif migration.downgraded:
         console.print(f"{escape(database)}: back at the revision asked for; v1's tables bear their own names again.")
+    elif migration.set_aside:
+        console.print(f"{escape(database)}: v1's tables are set aside. Their rows come with: alembic upgrade head")
     else:
         console.print(f"{escape(database)}: an empty database, which has the schema now. There was nothing to import.")
     for remark in migration.remarks:

@@ -145,7 +145,8 @@ def json_of_texts(texts: list[str]) -> str:
     return f"[{', '.join(map(encode_basestring_ascii, texts))}]"
 
 
-def _to_text(value: Any, reading: Reading, where: Where, key: str) -> str:
+def to_text(value: Any, reading: Reading, where: Where, key: str) -> str:
+    """A number as text. Raises DamagedRecordError for what is neither."""
     if type(value) not in (int, float, bool, Decimal):
         raise wrong_type(value, where, key, "text")
     reading.note("converted", path(where, key), value)
@@ -293,7 +294,7 @@ def _to_tagged_dict(value: Any, _reading: Reading, where: Where, key: str) -> st
 
 
 def text(key: str, default: object = None, column: str = "") -> Field:
-    return Field(key, str, _to_text, default, column)
+    return Field(key, str, to_text, default, column)
 
 
 def secret(key: str, default: object = None, column: str = "") -> Field:

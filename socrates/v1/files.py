@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from socrates.errors import MigrationError
+from socrates.v1.sqlite_errors import explained
 
 _HEADER = b"SQLite format 3\x00"
 _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -20,15 +21,20 @@ def require_readable(path: Path) -> None:
     """Raises MigrationError unless `path` is a SQLite file, or empty, that may be read."""
     _require_regular(path)
     try:
-        with path.open("rb") as file:
-            head = file.read(len(_HEADER))
+        usable = path.stat().st_size == 0 or is_sqlite(path)
     except OSError as error:
         raise MigrationError(f"{path} cannot be read: {error.strerror}. Nothing was changed.") from error
-    if head and head != _HEADER:
+    if not usable:
         raise MigrationError(
             f"{path} is not a SQLite database, or it is encrypted. Nothing was changed. "
             "Name the file projects.db that v1 wrote."
         )
+
+
+def is_sqlite(path: Path) -> bool:
+    """Tell whether `path` begins as a SQLite database does. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(len(_HEADER)) == _HEADER
 
 
 def require_writable(path: Path) -> None:
@@ -101,10 +107,12 @@ def _open(path: Path, query: str) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?{query}"
     connection = sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
     try:
+        # A read transaction, held until the end: whoever has a lock is met here, and nobody changes what is read.
+        connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
+    except sqlite3.Error as error:
         connection.close()
-        raise
+        raise explained(error, path) from error
     return connection
 
 

@@ -164,7 +164,7 @@ class _TableImport:
         wanted: set[str] = set()
         for row in chunk:
             value = row.other_columns()["project_id"]
-            if type(value) is str and "\x00" not in value:
+            if type(value) is str and self._target.holds(value):
                 wanted.add(value)
         if not wanted:
             return frozenset()

@@ -110,7 +110,7 @@ class Ledger:
         values = (
             self._quarantined,
             row.table,
-            key if key is None or "\x00" not in key else None,
+            key if key is not None and self._target.holds(key) else None,
             printable(reason),
             columns,
             row.raw_data,

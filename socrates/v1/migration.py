@@ -30,6 +30,7 @@ from socrates.v1.shapes import (
     recognise,
     v1_tables_in,
 )
+from socrates.v1.sqlite_errors import explained
 from socrates.v1.target import PostgresTarget, Target
 from socrates.v1.times import Zone
 
@@ -62,6 +63,8 @@ class Migration:
         self.name = shown_as or str(database)
         self.upgraded = self.downgraded = False
         """Whether a revision has run, and which way."""
+        self.set_aside = 0
+        """How many of v1's tables were renamed."""
         self._progress = progress
 
     # Revision 0001
@@ -85,7 +88,9 @@ class Migration:
             others = further_tables(raw)
             if others:
                 self.remarks.append(f"left as they are, for v1 did not make them: {', '.join(others)}")
-            _rename(raw, {name: name + BACKUP_SUFFIX for name in v1_tables_in(raw)})
+            names = v1_tables_in(raw)
+            _rename(raw, {name: name + BACKUP_SUFFIX for name in names})
+            self.set_aside = len(names)
 
     def give_back(self, connection: Connection, drop_schema: Callable[[], None]) -> None:
         """Drop the schema and give v1's tables their names again. Raises MigrationError."""
@@ -158,6 +163,24 @@ class Migration:
 
     # Common
 
+    def check_schema(self, connection: Connection) -> None:
+        """Raises NotRecognisedError when the database bears a revision of ours, but not our tables.
+
+        A v1 file that somebody stamped would otherwise pass for upgraded, and show an empty system.
+        """
+        inspector = inspect(connection)
+        for table in (table for group in TABLES_OF.values() for table in group):
+            columns = (
+                {column["name"] for column in inspector.get_columns(table.name)}
+                if inspector.has_table(table.name)
+                else set()
+            )
+            if not columns.issuperset(table.names):
+                raise NotRecognisedError(
+                    f"{self.name} is marked as upgraded, but its table {table.name} is missing or another. Nothing was "
+                    "changed. If it is a v1 database, remove the mark (DROP TABLE alembic_version), then upgrade it."
+                )
+
     def check_foreign_keys(self, connection: Connection) -> None:
         """Raises MigrationError when a row of the new tables refers to one that is not there."""
         if self.database is None or not self.upgraded:
@@ -209,7 +232,10 @@ def _tables_of_v1_file(raw: sqlite3.Connection, path: Path) -> dict[str, str]:
 
 def _require_sound(raw: sqlite3.Connection, path: Path) -> None:
     """A truncated or damaged file can still open, and lose rows silently: SQLite's own check finds that."""
-    (finding,) = raw.execute("PRAGMA quick_check(1)").fetchone()
+    try:
+        (finding,) = raw.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        raise explained(error, path) from error
     if finding != "ok":
         raise MigrationError(
             f"{path} is damaged: {finding}. Nothing was changed. Recover it first (sqlite3's .recover), "

@@ -1,14 +1,16 @@
 """The options of an upgrade or downgrade, as ``alembic -x name=value`` gives them."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from socrates.errors import ConfigurationError
+from socrates.v1.files import is_sqlite
 from socrates.v1.times import Zone
 
-_YES = {"1", "true", "yes", "on"}
-_NO = {"0", "false", "no", "off", ""}
+_YES = {"1", "true", "yes", "on", ""}  # `-x dry_run` alone means yes
+_NO = {"0", "false", "no", "off"}
 _MODES = ("strict", "quarantine")
 
 
@@ -57,8 +59,8 @@ def parse_options(given: Mapping[str, str | list[str]]) -> Options:
     if directory is not None and not directory.is_dir():
         raise ConfigurationError(f"-x backup_dir={directory} is not a directory; make it first")
     report = _path(values, "report")
-    if report is not None and not report.parent.is_dir():
-        raise ConfigurationError(f"-x report={report}: there is no directory {report.parent}")
+    if report is not None:
+        _require_report(report)
     return Options(
         url=values.get("url"),
         dry_run=_truth(values, "dry_run"),
@@ -71,6 +73,15 @@ def parse_options(given: Mapping[str, str | list[str]]) -> Options:
     )
 
 
+def _require_report(report: Path) -> None:
+    if not report.parent.is_dir():
+        raise ConfigurationError(f"-x report={report}: there is no directory {report.parent}")
+    if report.is_dir() or not os.access(report.parent, os.W_OK):
+        raise ConfigurationError(f"-x report={report} cannot be written; name a file")
+    if report.exists() and is_sqlite(report):
+        raise ConfigurationError(f"-x report={report} is a database, which a report must not overwrite")
+
+
 def _path(values: Mapping[str, str], name: str) -> Path | None:
     value = values.get(name)
     if value == "":
@@ -79,7 +90,7 @@ def _path(values: Mapping[str, str], name: str) -> Path | None:
 
 
 def _truth(values: Mapping[str, str], name: str) -> bool:
-    value = values.get(name, "").lower()
+    value = values.get(name, "0").lower()
     if value not in _YES | _NO:
         raise ConfigurationError(f"-x {name}={value} is neither 1 nor 0")
     return value in _YES

@@ -18,6 +18,7 @@ from socrates.v1.fields import (
     text_items,
     text_list,
     time,
+    to_text,
     wrong_type,
 )
 from socrates.v1.layout import Row, Rows
@@ -174,12 +175,12 @@ def _messages(key: str, history: object, reading: Reading) -> list[Row]:
         where = ("conversation_history", position)
         if type(entry) is not dict:
             raise wrong_type(entry, (), f"conversation_history[{position}]", "a dict")
-        kind, kept = _speaker(entry, where)
+        kind, kept = _speaker(entry, reading, where)
         rows.append((key, position, kind, *_MESSAGE.read_row(entry, reading, where, kept)))
     return rows
 
 
-def _speaker(entry: dict[Any, Any], where: tuple[object, ...]) -> tuple[str, dict[str, Any] | None]:
+def _speaker(entry: dict[Any, Any], reading: Reading, where: tuple[object, ...]) -> tuple[str, dict[str, Any] | None]:
     """Who speaks: `type`, or `role` as foreign writers call it; with both, `role` is kept in `extra` (V10)."""
     kind, role = entry.get("type"), entry.get("role")
     if kind is None:
@@ -187,7 +188,7 @@ def _speaker(entry: dict[Any, Any], where: tuple[object, ...]) -> tuple[str, dic
     if kind is None:
         raise DamagedRecordError(f"{path(where, 'type')} is missing")
     if type(kind) is not str:
-        raise wrong_type(kind, where, "type", "text")
+        kind = to_text(kind, reading, where, "type")
     return kind, None if role is None else {"role": encode(role)}
 
 

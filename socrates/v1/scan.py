@@ -76,6 +76,8 @@ def _fast_lane(blob: bytes) -> bool:
         width = _COUNTED.get(opcode)
         if width is not None:
             position += 1 + width + int.from_bytes(blob[position + 1 : position + 1 + width], "little")
+            if position >= end:
+                return False
             continue
         rare = _TUPLE_THEN_REDUCE.match(blob, position) or _GLOBAL.match(blob, position)
         reduces += 1

@@ -82,6 +82,10 @@ class Target:
         cursor.execute(self._with_placeholders(sql), tuple(parameters))
         cursor.close()
 
+    def holds(self, _text: str) -> bool:
+        """Whether the engine's text can hold a key that SQLite held."""
+        return True
+
     def bound(self, _kind: Kind, value: object) -> object:
         """A value in neutral form as this engine's driver takes it."""
         return value
@@ -107,6 +111,9 @@ class PostgresTarget(Target):
         readers = [_FROM_POSTGRES.get(kind) for _, kind in table.columns]
         for rows in super().read_back(table, low, high):
             yield [_mapped(row, readers) for row in rows]
+
+    def holds(self, text: str) -> bool:
+        return "\x00" not in text
 
     def bound(self, kind: Kind, value: object) -> object:
         (bound,) = _mapped((value,), (_TO_POSTGRES.get(kind),))

@@ -24,7 +24,9 @@ class _Member:
 
     __slots__ = ("extra", "joined_at", "name", "role", "skills")
 
-    def __init__(self, name: str, role: str, skills: list[str], joined_at: str | None, extra: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, role: str | None, skills: list[str], joined_at: str | None, extra: dict[str, Any]
+    ) -> None:
         self.name = name
         self.role = role
         self.skills = skills
@@ -50,7 +52,7 @@ def convert_team(
         (
             key,
             member.name,
-            member.role,
+            member.role or COLLABORATOR_ROLE,
             json_of_texts(member.skills),
             member.joined_at,
             int(member.name in with_access),
@@ -69,8 +71,9 @@ def _promote_owner(members: dict[str, _Member], owner: str, created_at: str, rea
     if member is None:
         members[owner] = _Member(owner, OWNER_ROLE, [], created_at, {})
     elif member.role != OWNER_ROLE:
-        reading.note("owner_made_lead", f"team_members.{owner}.role", member.role)
-        member.extra["v1_role"] = member.role
+        if member.role is not None:
+            reading.note("owner_made_lead", f"team_members.{owner}.role", member.role)
+            member.extra["v1_role"] = member.role
         member.role = OWNER_ROLE
 
 
@@ -94,8 +97,6 @@ def _read(entry: object, position: int, reading: Reading) -> _Member:
     if name is None:
         raise DamagedRecordError(f"team_members[{position}] names nobody")
     skills = text_items(entry.get("skills"), reading, where, "skills")
-    if role is None:
-        role = COLLABORATOR_ROLE
     return _Member(name, role, list(skills), joined_at, json.loads(extra) if extra != "{}" else {})
 
 

@@ -77,9 +77,7 @@ def full_project() -> Project:
     ]
     project.maturity_events = [MaturityEvent(position=0, phase="discovery", event_type="response_processed")]
     project.analytics_metrics = AnalyticsMetrics()
-    project.notes = [
-        ProjectNote(id="n", title="t", content="c", tags=[ProjectNoteTag(position=0, tag="urgent")])
-    ]
+    project.notes = [ProjectNote(id="n", title="t", content="c", tags=[ProjectNoteTag(position=0, tag="urgent")])]
     project.documents = [KnowledgeDocument(id="d", user_id="ada", filename="a.txt", content="text")]
     return project
 
@@ -174,9 +172,7 @@ def test_a_decimal_or_extra_that_only_looks_equal_is_written(engine: Engine) -> 
 def test_an_import_run_numbers_itself_and_owns_its_digests_and_notes(engine: Engine) -> None:
     run = ImportRun(source="projects.db", started_at=NOW, timezone="UTC", options={}, report={})
     run.digests = [ImportDigest(source_table="users", source_key="ada", digest=b"\x00")]
-    run.notes = [
-        ImportNote(position=0, source_table="users", kind="unreadable", field="extra", original=[2**70])
-    ]
+    run.notes = [ImportNote(position=0, source_table="users", kind="unreadable", field="extra", original=[2**70])]
     with Session(engine) as session, session.begin():
         session.add_all([run, QuarantinedRow(source_table="users", reason="damaged", row_columns={})])
 

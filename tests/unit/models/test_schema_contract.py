@@ -24,8 +24,7 @@ CONTRACT = {
     "projects": "id* name owner phase status project_type chat_mode goals team_structure"
     " language_preferences deployment_target code_style progress? is_archived archived_at? created_at"
     " updated_at message_count version extra",
-    "conversation_messages": "project_id* position* type content timestamp? phase? author?"
-    " question_number? extra",
+    "conversation_messages": "project_id* position* type content timestamp? phase? author? question_number? extra",
     "project_requirements": "project_id* position* value",
     "project_tech_stack": "project_id* position* value",
     "project_constraints": "project_id* position* value",
@@ -33,8 +32,7 @@ CONTRACT = {
     "pending_questions": "project_id* id* position question phase status assigned_to_roles"
     " assigned_to_users created_at? answered_by? answer? answered_at? skipped_at? extra",
     "phase_maturity_scores": "project_id* phase* score?",
-    "category_scores": "project_id* phase* category* current_score? target_score? confidence? spec_count?"
-    " extra",
+    "category_scores": "project_id* phase* category* current_score? target_score? confidence? spec_count? extra",
     "categorized_specs": "project_id* phase* position* category content confidence? value? source_field?"
     " timestamp? extra",
     "maturity_events": "project_id* position* timestamp? phase score_before? score_after? delta? event_type"

@@ -162,9 +162,7 @@ class TestTaggedJSON:
 
         assert isinstance(raised.value.orig, TypeError)
 
-    @pytest.mark.parametrize(
-        ("old", "new"), [(1, True), (1, 1.0), (Decimal("0.5"), Decimal("0.50")), ((1,), [1])]
-    )
+    @pytest.mark.parametrize(("old", "new"), [(1, True), (1, 1.0), (Decimal("0.5"), Decimal("0.50")), ((1,), [1])])
     def test_equal_values_that_are_stored_differently_are_a_change(self, old: object, new: object) -> None:
         assert not TaggedJSON().compare_values({"a": old}, {"a": new})
         assert TaggedJSON().compare_values({"a": old}, {"a": old})
