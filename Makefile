@@ -36,7 +36,7 @@ test: $(FULL) ## Run all tests
 	$(BIN)/python -m pytest -n 2
 
 test-long: $(FULL) ## The same campaigns with larger numbers
-	SOCRATES_LONG=1 $(BIN)/python -m pytest -n 2
+	SOCRATES_LONG=1 $(BIN)/python -m pytest -n 2 -m ""
 
 bench: ## Measure beside v1
 	@echo "The bench comes with the store; there is nothing to measure yet."
