@@ -38,10 +38,11 @@ test: $(FULL) ## Run all tests
 test-long: $(FULL) ## The same campaigns with larger numbers
 	SOCRATES_LONG=1 $(BIN)/python -m pytest -n 2 -m ""
 
-bench: ## Measure beside v1
-	@echo "The bench comes with the store; there is nothing to measure yet."
+bench: $(FULL) ## Measure beside v1; writes build/bench/report.json
+	$(BIN)/python -m tests.performance.import_speed
 
-bench-quick: bench ## Only see that the bench runs
+bench-quick: $(FULL) ## Only see that the bench runs
+	$(BIN)/python -m tests.performance.import_speed --quick
 
 lint: $(FULL) ## Lint, types, layers
 	$(BIN)/ruff check .

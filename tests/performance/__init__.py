@@ -1,0 +1,1 @@
+"""Measurements beside v1, in the same run."""
