@@ -98,7 +98,7 @@ def _print_report(console: Console, report: ImportReport) -> None:
         _print_quarantined(console, name, account)
     console.print(
         f"Every value was read back and compared. Naive times were read as {escape(report.timezone)}. "
-        f"{report.seconds:.1f} s."
+        f"{report.seconds:.2f} s."
     )
 
 

@@ -27,10 +27,10 @@ def print_overview(connection: sqlite3.Connection) -> None:
 
 def _print_projects(console: Console, session: Session) -> None:
     table = Table(title="Projects, the newest first", title_justify="left")
-    for heading in ("project", "owner", "type", "phase", "status"):
+    for heading in ("project", "owner", "phase", "status"):
         table.add_column(heading, no_wrap=True)
     for heading in ("team", "messages"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     active = (
         select(func.count())
         .where(TeamMember.project_id == Project.id, TeamMember.is_active)
@@ -40,7 +40,7 @@ def _print_projects(console: Console, session: Session) -> None:
     newest = select(Project, active).order_by(Project.updated_at.desc(), Project.id).limit(_PROJECTS_SHOWN)
     for project, team in session.execute(newest):
         status = "archived" if project.is_archived else project.status
-        texts = (project.name[:30], project.owner, project.project_type, project.phase, status)
+        texts = (project.name[:28], project.owner, project.phase, status)
         table.add_row(*map(escape, texts), str(team), str(project.message_count))
     console.print(table)
 
