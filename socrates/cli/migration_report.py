@@ -1,6 +1,8 @@
 """How a migration shows its progress and its outcome to the owner of the file."""
 
+import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from socrates.errors import ConfigurationError
+from socrates.v1.files import is_sqlite
 from socrates.v1.importer import Progress as ProgressCallback
 from socrates.v1.migration import Migration
+from socrates.v1.options import Options
 from socrates.v1.report import ImportReport, TableReport
 
 _REASONS_SHOWN = 10
@@ -51,6 +56,8 @@ def progress_bar() -> Iterator[ProgressCallback]:
 def print_outcome(migration: Migration) -> None:
     """Say on standard output what was done, and what to do next."""
     dry_run, database = migration.options.dry_run, migration.name
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal need not know every character of the data
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     if dry_run:
         console.print("Dry run: all of this happened on a copy, which is gone. Nothing was changed.")
@@ -58,8 +65,10 @@ def print_outcome(migration: Migration) -> None:
         _print_report(console, migration.report)
     elif not migration.upgraded and not migration.downgraded:
         console.print(f"{escape(database)}: nothing to do, the schema is as asked for.")
+    elif migration.given_back:
+        console.print(f"{escape(database)}: v1's tables bear their own names again; nothing of the new schema is left.")
     elif migration.downgraded:
-        console.print(f"{escape(database)}: back at the revision asked for; v1's tables bear their own names again.")
+        console.print(f"{escape(database)}: the new tables are taken back; there were no tables of v1 to give back.")
     elif migration.set_aside:
         console.print(f"{escape(database)}: v1's tables are set aside. Their rows come with: alembic upgrade head")
     else:
@@ -68,12 +77,28 @@ def print_outcome(migration: Migration) -> None:
         console.print(f"Note: {escape(remark)}")
     if migration.backup is not None and not dry_run:
         console.print(f"Backup: {escape(str(migration.backup))}")
-    if migration.report is not None:
-        _print_next(console, migration, database)
+    if migration.report is not None and not dry_run:
+        _print_next(console, migration.report, migration, database)
+
+
+def require_report_place(options: Options, database: Path | None) -> None:
+    """Raises ConfigurationError unless the report that was asked for can be written, and over no database."""
+    report = options.report
+    if report is None:
+        return
+    if not report.parent.is_dir() or not os.access(report.parent, os.W_OK):
+        raise ConfigurationError(f"-x report={report}: {report.parent} is no directory that can be written to")
+    if report.exists() and not report.is_file():
+        raise ConfigurationError(f"-x report={report} is not a regular file")
+    for used in filter(None, (database, options.v1)):
+        if report.resolve().name.startswith(used.resolve().name) and report.resolve().parent == used.resolve().parent:
+            raise ConfigurationError(f"-x report={report} would lie over {used} or what SQLite keeps beside it")
+    if report.exists() and is_sqlite(report):
+        raise ConfigurationError(f"-x report={report} is a database, which a report must not overwrite")
 
 
 def write_report(migration: Migration, path: Path) -> None:
-    """Write the report as JSON."""
+    """Write the report as JSON, for nobody but its owner to read: it repeats values of the database."""
     dry_run = migration.options.dry_run
     content = {
         "dry_run": dry_run,
@@ -81,7 +106,10 @@ def write_report(migration: Migration, path: Path) -> None:
         "import": migration.report.as_json() if migration.report else None,
         "remarks": migration.remarks,
     }
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    partial = path.with_name(path.name + ".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, path)
 
 
 def _print_report(console: Console, report: ImportReport) -> None:
@@ -108,16 +136,13 @@ def _print_adjustments(console: Console, name: str, account: TableReport) -> Non
 
 
 def _print_quarantined(console: Console, name: str, account: TableReport) -> None:
-    for entry in account.reasons[:_REASONS_SHOWN]:
+    for entry in (account.reasons + account.orphans)[:_REASONS_SHOWN]:
         console.print(f"  {name} {escape(repr(entry['key']))} is in quarantine: {escape(entry['reason'])}")
     if account.quarantined > _REASONS_SHOWN:
         console.print(f"  {name}: {account.quarantined - _REASONS_SHOWN:,} more are in quarantine")
 
 
-def _print_next(console: Console, migration: Migration, database: str) -> None:
-    report = migration.report
-    if report is None:
-        return
+def _print_next(console: Console, report: ImportReport, migration: Migration, database: str) -> None:
     keys = report.tables.get("api_keys")
     if keys is not None and keys.imported:
         console.print(

@@ -1,5 +1,6 @@
 """Which database is meant: a URL, or the path of a SQLite file."""
 
+import os
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -15,27 +16,45 @@ def database_url(settings: Settings, explicit: str | None = None, configured: st
     """The database to use: `explicit`, else SOCRATES_DATABASE_URL, else `configured`, else v1's own place.
 
     SQLite comes back with a plain ``sqlite`` driver and an absolute path, PostgreSQL with asyncpg. Raises
-    ConfigurationError for what is neither, and for ``:memory:``, of which every connection would have its own.
+    ConfigurationError for what is neither, for what is empty (such as a variable that was not set), and for
+    ``:memory:``, of which every connection would have its own.
     """
-    given = explicit or settings.database_url or configured
+    given = next((name for name in (explicit, settings.database_url, configured) if name is not None), None)
     if given is None:
         return _sqlite(settings.default_database_path)
-    if "://" not in given:
-        return _sqlite(Path(given)) if given != ":memory:" else _refuse_memory()
-    try:
-        url = make_url(given)
-    except ArgumentError as error:
-        raise ConfigurationError("the database URL cannot be read; write sqlite:///PATH or postgresql://…") from error
-    driver = _DRIVERS.get(url.drivername.partition("+")[0])
+    if not given.strip():
+        raise ConfigurationError("the database URL is empty; leave it out, or write sqlite:///PATH or postgresql://…")
+    scheme, separator, rest = given.partition("://")
+    if not separator:
+        return _sqlite_file(given)
+    driver = _DRIVERS.get(scheme.partition("+")[0])
+    if driver == "sqlite":
+        return _sqlite_file(_path_in(rest))
     if driver is None:
-        raise ConfigurationError(f"{url.drivername} is not supported; there are sqlite:///PATH and postgresql://…")
-    if driver != "sqlite":
-        return url.set(drivername=driver)
-    if url.database in (None, "", ":memory:"):
-        _refuse_memory()
-    if url.query:
-        raise ConfigurationError("a SQLite URL takes no parameters here; write sqlite:///PATH")
-    return _sqlite(Path(str(url.database)))
+        raise ConfigurationError(f"{scheme} is not supported; there are sqlite:///PATH and postgresql://…")
+    try:
+        return make_url(given).set(drivername=driver)
+    except (ArgumentError, ValueError):
+        # From None: what the parser stumbled over can be a piece of the password.
+        raise ConfigurationError(
+            "the database URL cannot be read; write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for an @ "
+            "and %3A for a : in the password"
+        ) from None
+
+
+def _path_in(rest: str) -> str:
+    """The path of a SQLite URL, as it is written: ``sqlite:///relative`` or ``sqlite:////absolute``."""
+    if not rest.startswith("/"):
+        raise ConfigurationError("a SQLite URL has three slashes before its path: sqlite:///PATH")
+    if "?" in rest:
+        raise ConfigurationError("a SQLite URL takes no parameters here; write sqlite:///PATH, or the path alone")
+    return rest[1:]
+
+
+def _sqlite_file(path: str) -> URL:
+    if path in ("", ":memory:") or path.startswith("file:"):
+        raise ConfigurationError("a database in memory is not supported: name a file, such as sqlite:///projects.db")
+    return _sqlite(Path(os.path.expanduser(path)))  # leaves an unknown user's ~ as it is, where Path would raise
 
 
 def sqlite_path(url: URL) -> Path | None:
@@ -44,8 +63,4 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def _sqlite(path: Path) -> URL:
-    return URL.create("sqlite", database=str(path.expanduser().absolute()))
-
-
-def _refuse_memory() -> URL:
-    raise ConfigurationError("a database in memory is not supported: name a file, such as sqlite:///projects.db")
+    return URL.create("sqlite", database=str(path.absolute()))

@@ -47,6 +47,9 @@ def back_up(database: Path, backup_dir: Path) -> Path:
         _copy(database, partial)
         os.rename(partial, final)
         _sync(backup_dir)
+    except MigrationError:
+        partial.unlink(missing_ok=True)
+        raise
     except (sqlite3.Error, OSError) as error:
         partial.unlink(missing_ok=True)
         raise MigrationError(
@@ -70,6 +73,7 @@ def _copy(database: Path, partial: Path) -> None:
     # The copy holds the same passcode hashes and keys, so nobody else may read it who may not read the original.
     shutil.copymode(database, partial)
     with closing(sqlite3.connect(source_uri, uri=True)) as source, closing(sqlite3.connect(partial)) as copy:
+        copy.execute("PRAGMA journal_mode = OFF")  # a copy that fails is thrown away whole
         source.backup(copy, pages=_PAGES_PER_STEP)
         if _shape(source) != _shape(copy):
             raise MigrationError(f"the backup {partial} does not hold what {database} holds")

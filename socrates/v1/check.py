@@ -123,11 +123,12 @@ def current_digests(target: Target, table: str) -> Iterator[tuple[str, bytes]]:
         ]
         if not keys:
             return
-        by_key: dict[str, Rows] = {key: {} for key in keys}
+        by_key: dict[object, Rows] = {key: {} for key in keys}
         for part in tables:
             rows = [row for portion in target.read_back(part, keys[0], keys[-1]) for row in portion]
             for key, group in groupby(rows, key=itemgetter(0)):
-                by_key[str(key)][part.name] = list(group)
+                if key in by_key:  # or its parent is gone, deleted by a program that does not enforce foreign keys
+                    by_key[key][part.name] = list(group)
         for key in keys:
             yield key, digest(by_key[key], tables)
         after = [keys[-1]]

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 
 from socrates.v1.layout import Kind, Row, Rows, Table
 
 DIGEST_BYTES = 16
-_PLAIN_DIGITS = 1000
+# PostgreSQL: up to 131,072 digits before the point. More is not imported there, and need not be written out.
+_PLAIN_DIGITS = 131_072
 
 
 def digest(rows: Rows, tables: Sequence[Table]) -> bytes:
@@ -37,11 +38,18 @@ def decimals_of(table: Table) -> tuple[int, ...]:
 
 
 def settled_decimal(value: object) -> object:
-    """A decimal as every engine writes it: PostgreSQL knows no positive exponent, and gives 100 for 1E+2."""
-    if value is None:
-        return None
-    number = Decimal(str(value))
+    """A decimal as every engine writes it: PostgreSQL gives 100 for 1E+2, and 0 for -0.
+
+    What is no decimal, because somebody else wrote it there, comes back as it is.
+    """
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return value
     exponent = number.as_tuple().exponent
-    if isinstance(exponent, int) and 0 < exponent <= _PLAIN_DIGITS:
-        return format(number, "f")
-    return str(number)
+    if not isinstance(exponent, int):
+        return str(number)
+    if not number:
+        number, exponent = abs(number), min(exponent, 0)
+        return str(number if number.as_tuple().exponent == exponent else Decimal(0))
+    return format(number, "f") if 0 < exponent <= _PLAIN_DIGITS else str(number)

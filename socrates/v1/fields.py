@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from socrates.errors import DamagedRecordError
 from socrates.tagged_json import encode
 from socrates.v1.reading import Reading, Where, path
-from socrates.v1.times import has_finer_fraction
+from socrates.v1.times import has_finer_fraction, parse_iso
 
 Converter = Callable[[Any, Reading, Where, str], object]
 
@@ -128,16 +128,13 @@ def as_list(value: object, where: Where, key: object) -> list[Any]:
 
 
 def text_items(value: object, reading: Reading, where: Where, key: str) -> list[str]:
-    """A list of texts. Items of another type become ``str(item)`` and are noted (V13)."""
+    """A list of texts. Items of another type become ``str(item)``; one note keeps them, with their positions (V13)."""
     items = as_list(value, where, key)
     if all(type(item) is str for item in items):
         return items
-    texts = []
-    for position, item in enumerate(items):
-        if type(item) is not str:
-            reading.note("item_not_text", f"{path(where, key)}[{position}]", item)
-        texts.append(str(item))
-    return texts
+    odd = [[position, item] for position, item in enumerate(items) if type(item) is not str]
+    reading.note("item_not_text", path(where, key), odd)
+    return [str(item) for item in items]
 
 
 def json_of_texts(texts: list[str]) -> str:
@@ -171,7 +168,7 @@ def _to_integer(value: Any, reading: Reading, where: Where, key: str) -> int | N
 
 def _other_as_integer(value: Any, reading: Reading, where: Where, key: str) -> int | None:
     kind = type(value)
-    if kind in (float, Decimal) and not math.isfinite(value):
+    if not _is_finite(value):
         reading.unreadable_number(where, key, value)
         return None
     integer: int | None = None
@@ -187,13 +184,18 @@ def _other_as_integer(value: Any, reading: Reading, where: Where, key: str) -> i
     return integer
 
 
+def _is_finite(value: object) -> bool:
+    # math.isfinite would make a float of a Decimal, which its size or a signalling NaN forbids.
+    return value.is_finite() if isinstance(value, Decimal) else not isinstance(value, float) or math.isfinite(value)
+
+
 def _to_float(value: Any, reading: Reading, where: Where, key: str) -> float | None:
     if type(value) is float:
         if math.isfinite(value):
             return value + 0.0  # SQLite stores -0.0 as 0.0
         reading.unreadable_number(where, key, value)
         return None
-    if (type(value) is int and value not in _INT64) or (type(value) is Decimal and not value.is_finite()):
+    if (type(value) is int and value not in _INT64) or not _is_finite(value):
         reading.unreadable_number(where, key, value)
         return None
     number = _other_as_float(value)
@@ -219,7 +221,7 @@ def _other_as_float(value: Any) -> float | None:
 
 def _to_decimal(value: Any, reading: Reading, where: Where, key: str) -> str | None:
     kind = type(value)
-    if kind in (float, Decimal) and not math.isfinite(value):
+    if not _is_finite(value):
         reading.unreadable_number(where, key, value)
         return None
     if kind is Decimal:
@@ -254,7 +256,7 @@ def _to_flag(value: Any, reading: Reading, where: Where, key: str) -> int:
     if type(value) is bool:
         return int(value)
     flag = None
-    if type(value) in (int, float, Decimal) and value in (0, 1):
+    if type(value) in (int, float, Decimal) and _is_finite(value) and value in (0, 1):
         flag = int(value)
     elif type(value) is str:
         flag = _FLAGS.get(value)
@@ -267,7 +269,7 @@ def _to_flag(value: Any, reading: Reading, where: Where, key: str) -> int:
 def to_time(value: Any, reading: Reading, where: Where, key: str) -> str | None:
     """A time in UTC as text, or None for one that cannot be read, which is then kept and noted (V4)."""
     try:
-        moment = datetime.fromisoformat(value.strip()) if type(value) is str else value
+        moment = parse_iso(value) if type(value) is str else value
         if type(moment) is not datetime:
             raise ValueError("not a time")
         utc, ambiguous = reading.zone.to_utc(moment)

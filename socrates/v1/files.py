@@ -15,6 +15,8 @@ from socrates.v1.sqlite_errors import explained
 _HEADER = b"SQLite format 3\x00"
 _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _WAIT_SECONDS = 5.0
+_HEADER_BYTES = 100
+_STEP = 1024 * 1024
 
 
 def require_readable(path: Path) -> None:
@@ -79,28 +81,85 @@ def has_hot_journal(path: Path) -> bool:
 
 
 @contextmanager
-def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that reads the committed content of `path` and changes nothing, neither it nor what is beside it.
+def read_only(path: Path, remarks: list[str] | None = None) -> Iterator[sqlite3.Connection]:
+    """A connection that reads the committed content of `path`, and does not change the file.
 
-    Where a crash left a journal, SQLite would have to roll it back in place; then a copy of both is read instead.
+    Where a crash left a journal, SQLite would have to roll it back in place; then a copy of both is read instead, and
+    `remarks` gets a sentence about it. (Beside a file in WAL mode SQLite makes its -wal and -shm even to read.) Raises
+    MigrationError.
     """
     require_readable(path)
-    if not has_hot_journal(path):
-        with closing(_open(path, "mode=ro")) as connection:
+    try:
+        connection = _open(path, "mode=ro")
+    except sqlite3.Error as error:
+        if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
+            raise explained(error, path) from error
+    else:
+        with closing(connection):
             yield connection
         return
+    # SQLite says so only when nobody holds the journal's lock: it is a crash's, not that of a program at work.
     with TemporaryDirectory(prefix="socrates-") as directory:
         copy = Path(directory) / path.name
-        shutil.copyfile(path, copy)
-        shutil.copyfile(_journal(path), _journal(copy))
-        with closing(_open(copy, "mode=rw")) as connection:
-            yield connection
+        _copy_with_journal(path, copy)
+        if remarks is not None:
+            remarks.append(f"a journal that a crash had left beside {path} was rolled back in a copy of both")
+        with closing(_open(copy, "mode=rw")) as recovered:
+            yield recovered
 
 
-def copy_to(path: Path, copy: Path) -> None:
-    """Write the committed content of `path` to the new file `copy`, by SQLite's backup API."""
-    with read_only(path) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
+def _copy_with_journal(path: Path, copy: Path) -> None:
+    pairs = ((path, copy), (_journal(path), _journal(copy)))
+    try:
+        before = [_fingerprint(source) for source, _ in pairs]
+        for source, target in pairs:
+            shutil.copyfile(source, target)
+        after = [_fingerprint(source) for source, _ in pairs]
+    except OSError as error:
+        raise MigrationError(f"{path} could not be copied with its journal: {error}. Nothing was changed.") from error
+    if before != after:
+        raise MigrationError(f"{path} changed while it was read. Close what uses it. Nothing was changed.")
+
+
+def _fingerprint(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def copy_to(path: Path, copy: Path, remarks: list[str]) -> None:
+    """Write the committed content of `path` to the new file `copy`, by SQLite's backup API. Raises MigrationError."""
+    with read_only(path, remarks) as source, closing(sqlite3.connect(copy)) as target:
+        try:
+            source.backup(target)
+        except sqlite3.Error as error:
+            raise explained(error, path) from error
+
+
+def is_rolled_back(path: Path) -> bool:
+    """After a failure, let SQLite roll back what it still has to, and tell whether it could."""
+    try:
+        with closing(_open(path, "mode=rw")):
+            return not has_hot_journal(path)
+    except sqlite3.Error:
+        return False
+
+
+def same_content(database: Path, backup: Path) -> bool:
+    """Tell whether a database is page for page what its backup holds. Counters of changes in the header don't count."""
+    if database.stat().st_size != backup.stat().st_size:
+        return False
+    with database.open("rb") as one, backup.open("rb") as other:
+        if _without_counters(one.read(_HEADER_BYTES)) != _without_counters(other.read(_HEADER_BYTES)):
+            return False
+        while part := one.read(_STEP):
+            if part != other.read(_STEP):
+                return False
+    return True
+
+
+def _without_counters(header: bytes) -> tuple[bytes, bytes]:
+    """A database's header without the change counter (24-27), and what depends on it and the writer (92-99)."""
+    return header[:24], header[28:92]
 
 
 def _open(path: Path, query: str) -> sqlite3.Connection:
@@ -110,9 +169,9 @@ def _open(path: Path, query: str) -> sqlite3.Connection:
         # A read transaction, held until the end: whoever has a lock is met here, and nobody changes what is read.
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
+    except sqlite3.Error:
         connection.close()
-        raise explained(error, path) from error
+        raise
     return connection
 
 

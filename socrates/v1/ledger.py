@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from socrates.tagged_json import encode
 from socrates.v1.layout import Kind, Row, Table
 from socrates.v1.reader import SourceRow
-from socrates.v1.reading import Note
+from socrates.v1.reading import Note, printable
 from socrates.v1.report import ImportReport
 from socrates.v1.target import Target, parsed
 from socrates.v1.times import as_text
@@ -97,9 +97,9 @@ class Ledger:
     def add_notes(self, table: str, notes: list[tuple[str | None, Note]]) -> None:
         rows: list[Row] = []
         for key, note in notes:
-            self._noted += 1
             original = json.dumps([note.original])  # a bare number would fall to the JSON column's numeric affinity
             rows.append((self.run_id, self._noted, table, key, note.kind, printable(note.field), original))
+            self._noted += 1
         self._target.insert(_NOTES, rows)
 
     def quarantine(self, row: SourceRow, reason: str) -> None:
@@ -149,11 +149,6 @@ def digests_of(target: Target, run: Run, table: str) -> Iterator[tuple[str, byte
         for key, value in rows:
             yield key, bytes(value)
         after = rows[-1][0]
-
-
-def printable(text: str) -> str:
-    """`text` with escapes for what an engine's text cannot hold: hostile keys reach reasons and paths."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def _stored(moment: datetime) -> str:

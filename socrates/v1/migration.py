@@ -14,13 +14,14 @@ from sqlalchemy import Connection, inspect
 
 from socrates.errors import ChangedSinceError, MigrationError, NotRecognisedError
 from socrates.v1.backup import back_up, check_free_space
-from socrates.v1.check import changes_since
-from socrates.v1.files import read_only
+from socrates.v1.check import changes_since, check_source
+from socrates.v1.files import is_rolled_back, read_only, same_content
 from socrates.v1.importer import Progress, import_v1
 from socrates.v1.layout import TABLES_OF
-from socrates.v1.ledger import LEDGER_TABLES, last_run
+from socrates.v1.ledger import LEDGER_TABLES, Run, last_run
 from socrates.v1.options import Options
 from socrates.v1.reader import V1Reader
+from socrates.v1.reading import printable
 from socrates.v1.report import ImportReport
 from socrates.v1.shapes import (
     BACKUP_SUFFIX,
@@ -61,10 +62,11 @@ class Migration:
         self.report: ImportReport | None = None
         self.remarks: list[str] = []
         self.name = shown_as or str(database)
+        self.committed = False
         self.upgraded = self.downgraded = False
         """Whether a revision has run, and which way."""
-        self.set_aside = 0
-        """How many of v1's tables were renamed."""
+        self.set_aside = self.given_back = 0
+        """How many of v1's tables were renamed, either way."""
         self._progress = progress
 
     # Revision 0001
@@ -109,6 +111,7 @@ class Migration:
             raw = _sqlite(connection)
             backups = backups_in(raw)
             _rename(raw, {backup: name for name, backup in backups.items()})
+            self.given_back = len(backups)
 
     # Revision 0002
 
@@ -120,7 +123,7 @@ class Migration:
                 return
             zone = Zone(self.options.v1_timezone)
             source = str(self.options.v1 or self.name)
-            self.report = ImportReport(source, zone.name, remarks=self.remarks)
+            self.report = ImportReport(printable(source), zone.name, remarks=self.remarks)
             import_v1(
                 reader,
                 _target(connection),
@@ -156,10 +159,21 @@ class Migration:
                     f"rows were written since the import: {changes}. Nothing was changed. "
                     "To lose these changes, run it again with -x discard=1"
                 )
+            if run is not None:
+                self._require_v1_rows(connection, target, run)
         if self.database is not None:
             self._back_up()
         for name in _own_tables():
             target.execute(f"DELETE FROM {name}")  # noqa: S608 - names of this package only
+
+    def _require_v1_rows(self, connection: Connection, target: Target, run: Run) -> None:
+        raw = _sqlite(connection)
+        found = check_source(V1Reader(raw, backups_in(raw)), target, run)
+        if not found.proven:
+            raise ChangedSinceError(
+                f"v1's tables no longer hold what was imported: changed {found.differing}; gone {found.missing}. "
+                "Nothing was changed. To have them as they are now, run it again with -x discard=1"
+            )
 
     # Common
 
@@ -193,16 +207,19 @@ class Migration:
                 raise MigrationError(f"a row of {name} refers to one that {broken[2]} does not hold")
 
     def undo(self) -> None:
-        """After a rollback: remove the backup, which is a second copy of an unchanged file."""
-        if self.backup is not None:
-            self.backup.unlink(missing_ok=True)
+        """After a failure: remove the backup if the file is proven to be as it was, else keep it."""
+        if self.committed or self.database is None or self.backup is None:
+            return
+        if is_rolled_back(self.database) and same_content(self.database, self.backup):
+            self.backup.unlink()
             self.backup = None
 
     def _back_up(self) -> None:
         assert self.database is not None  # noqa: S101 - callers have asked
-        directory = self.options.backup_dir or self.database.resolve().parent
-        check_free_space(self.database, directory)
-        self.backup = back_up(self.database, directory)
+        database = self.database.resolve()
+        directory = self.options.backup_dir or database.parent
+        check_free_space(database, directory)
+        self.backup = back_up(database, directory)
 
     def _require_empty(self, connection: Connection) -> None:
         tables = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
@@ -214,10 +231,16 @@ class Migration:
 
     @contextmanager
     def _source(self, connection: Connection) -> Iterator[V1Reader | None]:
+        backups = backups_in(_sqlite(connection)) if self.database is not None else {}
         if self.options.v1 is not None:
-            with read_only(self.options.v1) as raw:
+            if backups:
+                raise MigrationError(
+                    f"{self.name} holds tables of v1 that are set aside and wait to be imported. Nothing was changed. "
+                    "Leave out -x v1, or name an empty database."
+                )
+            with read_only(self.options.v1, self.remarks) as raw:
                 yield V1Reader(raw, _tables_of_v1_file(raw, self.options.v1))
-        elif self.database is not None and (backups := backups_in(_sqlite(connection))):
+        elif backups:
             yield V1Reader(_sqlite(connection), backups)
         else:
             yield None

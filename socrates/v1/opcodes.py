@@ -12,12 +12,12 @@ in CPython 3.11 (sizes by `sys.getsizeof`): at most `MEMORY_BASE` + `MEMORY_PER_
 densest data that v1 writes, a history of very short messages, needs 6.5 bytes a byte.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from socrates.errors import DamagedRecordError
 
 MAX_HASHING = 1000
-MEMORY_BASE = 24 * 1024 * 1024
+MEMORY_BASE = 36 * 1024 * 1024
 MEMORY_PER_BYTE = 7
 
 _TOO_COSTLY = 1 << 40
@@ -57,7 +57,6 @@ class _Machine:
         self.memo: list[int] = []
         self.hashing = 0
         self.memory = MEMORY_BASE + MEMORY_PER_BYTE * len(blob)
-        self.handlers = self._handlers()
 
     def run(self) -> None:
         blob, end = self.blob, len(self.blob)
@@ -67,39 +66,13 @@ class _Machine:
             if opcode == ord("."):
                 self._stop(end)
                 return
-            handler = self.handlers.get(opcode)
+            handler = _HANDLERS.get(opcode)
             if handler is None:
                 raise DamagedRecordError(f"pickle opcode 0x{opcode:02x} at byte {self.position - 1} is not allowed")
-            handler(opcode)
+            handler(self, opcode)
             if self.memory < 0:
                 raise DamagedRecordError("the pickle would need far more memory than data of its size")
         raise DamagedRecordError("the pickle ends before its STOP")
-
-    def _handlers(self) -> dict[int, Callable[[int], None]]:
-        groups: list[tuple[Callable[[int], None], list[int]]] = [
-            (self._push_fixed, list(_FIXED)),
-            (self._push_text, list(_TEXTS)),
-            (self._push_bytes, list(_BYTES)),
-            (self._push_long, list(_LONGS)),
-            (self._push_empty, list(_EMPTY)),
-            (self._tuple_of, list(_TUPLES)),
-            (self._empty_tuple, [ord(")")]),
-            (self._tuple_from_mark, [ord("t")]),
-            (self._mark, [ord("(")]),
-            (self._append, [ord("a")]),
-            (self._appends, [ord("e")]),
-            (self._set_item, [ord("s")]),
-            (self._set_items, [ord("u")]),
-            (self._add_items, [0x90]),
-            (self._memoize, [0x94]),
-            (self._put, [ord("q"), ord("r")]),
-            (self._get, [ord("h"), ord("j")]),
-            (self._frame, [0x95]),
-            (self._global, [ord("c")]),
-            (self._stack_global, [0x93]),
-            (self._reduce, [ord("R")]),
-        ]
-        return {opcode: handler for handler, opcodes in groups for opcode in opcodes}
 
     def _stop(self, end: int) -> None:
         if self.position != end:
@@ -251,3 +224,33 @@ class _Machine:
         self._pop()
         self._pop()
         self.stack.append(1)
+
+
+def _table() -> dict[int, Callable[[_Machine, int], None]]:
+    groups: list[tuple[Callable[[_Machine, int], None], Iterable[int]]] = [
+        (_Machine._push_fixed, _FIXED),
+        (_Machine._push_text, _TEXTS),
+        (_Machine._push_bytes, _BYTES),
+        (_Machine._push_long, _LONGS),
+        (_Machine._push_empty, _EMPTY),
+        (_Machine._tuple_of, _TUPLES),
+        (_Machine._empty_tuple, b")"),
+        (_Machine._tuple_from_mark, b"t"),
+        (_Machine._mark, b"("),
+        (_Machine._append, b"a"),
+        (_Machine._appends, b"e"),
+        (_Machine._set_item, b"s"),
+        (_Machine._set_items, b"u"),
+        (_Machine._add_items, b"\x90"),
+        (_Machine._memoize, b"\x94"),
+        (_Machine._put, b"qr"),
+        (_Machine._get, b"hj"),
+        (_Machine._frame, b"\x95"),
+        (_Machine._global, b"c"),
+        (_Machine._stack_global, b"\x93"),
+        (_Machine._reduce, b"R"),
+    ]
+    return {opcode: handler for handler, opcodes in groups for opcode in opcodes}
+
+
+_HANDLERS = _table()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from socrates.errors import ConfigurationError
-from socrates.v1.files import is_sqlite
 from socrates.v1.times import Zone
 
 _YES = {"1", "true", "yes", "on", ""}  # `-x dry_run` alone means yes
@@ -59,8 +58,6 @@ def parse_options(given: Mapping[str, str | list[str]]) -> Options:
     if directory is not None and not directory.is_dir():
         raise ConfigurationError(f"-x backup_dir={directory} is not a directory; make it first")
     report = _path(values, "report")
-    if report is not None:
-        _require_report(report)
     return Options(
         url=values.get("url"),
         dry_run=_truth(values, "dry_run"),
@@ -73,20 +70,11 @@ def parse_options(given: Mapping[str, str | list[str]]) -> Options:
     )
 
 
-def _require_report(report: Path) -> None:
-    if not report.parent.is_dir():
-        raise ConfigurationError(f"-x report={report}: there is no directory {report.parent}")
-    if report.is_dir() or not os.access(report.parent, os.W_OK):
-        raise ConfigurationError(f"-x report={report} cannot be written; name a file")
-    if report.exists() and is_sqlite(report):
-        raise ConfigurationError(f"-x report={report} is a database, which a report must not overwrite")
-
-
 def _path(values: Mapping[str, str], name: str) -> Path | None:
     value = values.get(name)
     if value == "":
         raise ConfigurationError(f"-x {name}= names nothing")
-    return Path(value).expanduser() if value is not None else None
+    return Path(os.path.expanduser(value)) if value is not None else None
 
 
 def _truth(values: Mapping[str, str], name: str) -> bool:

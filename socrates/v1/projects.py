@@ -195,14 +195,12 @@ def _speaker(entry: dict[Any, Any], reading: Reading, where: tuple[object, ...])
 def _questions(key: str, questions: object, reading: Reading) -> list[Row]:
     rows: list[Row] = []
     entries = as_list(questions, (), "pending_questions")
-    own: set[object] = {entry.get("id") for entry in entries if type(entry) is dict and type(entry.get("id")) is str}
-    taken: set[str] = set()
+    identities = _QuestionIds(entries)
     for position, entry in enumerate(entries):
         where = ("pending_questions", position)
         if type(entry) is not dict:
             raise wrong_type(entry, (), f"pending_questions[{position}]", "a dict")
-        identity = _question_id(entry, position, own, taken, reading)
-        taken.add(identity)
+        identity = identities.give(entry, position, reading)
         rows.append((key, identity, position, *_QUESTION.read_row(entry, reading, where)))
     return rows
 
@@ -210,18 +208,31 @@ def _questions(key: str, questions: object, reading: Reading) -> list[Row]:
 _ID = Entry(text("id"))
 
 
-def _question_id(entry: dict[Any, Any], position: int, all_own: set[object], taken: set[str], reading: Reading) -> str:
-    """The id of a pending question; a missing one is made, and a second one numbered (V15)."""
-    (own,) = _ID.read(entry, reading, ("pending_questions", position))
-    if own is not None and own not in taken:
-        return str(own)
-    wanted = f"q_v1_{position}" if own is None else own
-    identity, occurrence = wanted, 1
-    while identity in taken or identity in all_own:
-        occurrence += 1
-        identity = f"{wanted}#{occurrence}"
-    reading.note("id_given", f"pending_questions[{position}].id", own)
-    return str(identity)
+class _QuestionIds:
+    """The ids of one project's pending questions: a missing one is made, and a second one numbered (V15)."""
+
+    def __init__(self, entries: list[Any]) -> None:
+        self._stored = {entry.get("id") for entry in entries if type(entry) is dict and type(entry.get("id")) is str}
+        self._taken: set[str] = set()
+        self._occurrences: dict[str, int] = {}
+
+    def give(self, entry: dict[Any, Any], position: int, reading: Reading) -> str:
+        (stored,) = _ID.read(entry, reading, ("pending_questions", position))
+        identity = stored
+        if stored is None or stored in self._taken:
+            identity = self._numbered(f"q_v1_{position}" if stored is None else stored)
+            reading.note("id_given", f"pending_questions[{position}].id", stored)
+        self._taken.add(identity)
+        return str(identity)
+
+    def _numbered(self, wanted: str) -> str:
+        """`wanted`, or with `#2`, `#3` … behind it, whichever is free and nobody's own."""
+        identity, occurrence = wanted, self._occurrences.get(wanted, 1)
+        while identity in self._taken or identity in self._stored:
+            occurrence += 1
+            identity = f"{wanted}#{occurrence}"
+        self._occurrences[wanted] = occurrence
+        return identity
 
 
 def _phase_scores(key: str, scores: object, reading: Reading) -> list[Row]:

@@ -1,12 +1,15 @@
 """What the conversion of one v1 row carries along: the zone of its times, and what had to be adjusted."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 from socrates.errors import DamagedRecordError
 from socrates.tagged_json import encode
 from socrates.v1.times import Zone
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 UNREADABLE = "v1_unreadable"
 """The key in `extra` under which values stand that their column cannot hold, as ``{field: original}``."""
@@ -75,15 +78,22 @@ class Reading:
         own = dict(kept or {})
         if self.entry:
             own[UNREADABLE] = {**own.get(UNREADABLE, {}), **self.take_unreadable()}
-        unknown: dict[str, Any] = {}
-        for key, value in source.items():
-            if key in known:
-                continue
+        for key in source:
             check_key(key)
-            name = key if key not in own else f"{key}#2"
-            unknown[name] = value
-            self.note("unknown_key", path(where, name), value)
+        unknown = {key: value for key, value in source.items() if key not in known}
+        for key in own.keys() & unknown.keys():
+            unknown[free_name(key, {*own, *unknown})] = unknown.pop(key)
+        for key in unknown:
+            self.note("unknown_key", path(where, key))  # without the value: it may be a secret, and extra has it
         return json.dumps({**encode(unknown), **own})
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """`name#2`, `name#3` …: the first that is not `taken`."""
+    number = 2
+    while f"{name}#{number}" in taken:
+        number += 1
+    return f"{name}#{number}"
 
 
 def check_key(key: object) -> None:
@@ -98,3 +108,8 @@ def path(where: Where, key: object) -> str:
     for step in (*where, key):
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
     return text
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for control characters and lone surrogates: hostile keys reach the terminal."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -70,10 +70,10 @@ def _key(row: SourceRow, column: str, source: dict[Any, Any], reading: Reading) 
 def _settle_time(
     found: str | None, row: SourceRow, field: Field, source: dict[Any, Any], reading: Reading
 ) -> str | None:
-    """A time of the blob beside the row's column of the same name: the later one, or what stands in for a time that
-    cannot be read, which counts as missing (V4, V5, V17)."""
+    """A time of the blob beside the row's column of the same name: the later one of two (V5), or for `created_at`
+    what stands in for one that cannot be read, which counts as missing (V4, V17)."""
     in_blob = source.get(field.key) is not None
-    if field.column == "later" or (found is None and in_blob):
+    if field.column == "later" or (found is None and in_blob and field.key == "created_at"):
         value = row.value(field.key)
         other = None if value is None or not in_blob else to_time(value, reading, (), f"row.{field.key}")
         found = max(filter(None, (found, other)), default=None)

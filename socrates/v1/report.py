@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from socrates.v1.reading import Note
+from socrates.v1.reading import Note, printable
 
 NOTES_SHOWN = 1000
 """Notes that a report repeats per table. All of them are rows of `v1_import_notes`."""
@@ -22,8 +22,9 @@ class TableReport:
     adjusted: Counter[str] = field(default_factory=Counter)
     """Kind of adjustment → how often."""
     notes: list[dict[str, Any]] = field(default_factory=list)
+    orphans: list[dict[str, Any]] = field(default_factory=list)
     reasons: list[dict[str, Any]] = field(default_factory=list)
-    """Key and reason of quarantined rows, at most `NOTES_SHOWN` of them."""
+    """Key and reason of rows in quarantine, those that only lack their project apart; at most `NOTES_SHOWN` each."""
 
     def add_notes(self, key: str | None, notes: list[Note]) -> None:
         self.adjusted.update(note.kind for note in notes)
@@ -33,8 +34,9 @@ class TableReport:
     def add_quarantined(self, key: str | None, reason: str, *, orphan: bool) -> None:
         self.quarantined += 1
         self.orphaned += orphan
-        if len(self.reasons) < NOTES_SHOWN:
-            self.reasons.append({"key": key, "reason": reason})
+        named = self.orphans if orphan else self.reasons
+        if len(named) < NOTES_SHOWN:
+            named.append({"key": key, "reason": printable(reason)})
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -46,6 +48,7 @@ class TableReport:
             "notes": self.notes,
             "notes_omitted": self.adjusted.total() - len(self.notes),
             "reasons": self.reasons,
+            "orphans": self.orphans,
         }
 
 

@@ -83,8 +83,9 @@ def recognise(connection: sqlite3.Connection, ours: frozenset[str], path: str) -
             f"{path} is a SQLite database, but neither one that v1 wrote, nor one of ours, nor empty: "
             f"{'; '.join(differences)}. Nothing was changed. Name the right file, or an empty one."
         )
+    # SQLite takes Team_Members and team_members for one name.
     in_the_way = sorted(
-        name for name in objects if name not in V1_TABLES and (name in ours or _looks_like_backup(name))
+        name for name in objects if name not in V1_TABLES and (name.lower() in ours or _looks_like_backup(name.lower()))
     )
     if in_the_way:
         raise NotRecognisedError(
@@ -99,7 +100,7 @@ def further_tables(connection: sqlite3.Connection) -> list[str]:
     return sorted(
         name
         for name, kind in _objects(connection).items()
-        if kind in ("table", "view") and name not in V1_TABLES and name != "alembic_version"
+        if kind == "table" and name not in V1_TABLES and name != "alembic_version"
     )
 
 

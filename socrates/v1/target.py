@@ -44,8 +44,13 @@ class Target:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def placeholder(self, _position: int) -> str:
+    def placeholder(self, _position: int, _kind: Kind = Kind.TEXT) -> str:
+        """How a parameter is written in a statement."""
         return "?"
+
+    def column(self, name: str, _kind: Kind) -> str:
+        """How a column is selected, so that its value comes as the driver gives it."""
+        return name
 
     def unstorable(self, rows: Rows, tables: Sequence[Table], blob: bytes) -> str | None:
         """Why this engine cannot hold one of `rows`, or None (V19). `blob` is the pickle they come from."""
@@ -56,13 +61,15 @@ class Target:
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         if rows:
             cursor = self._connection.cursor()
-            cursor.executemany(_insert(table, tuple(map(self.placeholder, range(1, len(table.columns) + 1)))), rows)
+            marks = tuple(self.placeholder(position, kind) for position, (_, kind) in enumerate(table.columns, 1))
+            cursor.executemany(_insert(table, marks), rows)
             cursor.close()
 
     def read_back(self, table: Table, low: str, high: str) -> Iterator[list[Row]]:
         """The rows whose key lies between `low` and `high`, in the order of the primary key, in portions."""
         cursor = self._connection.cursor()
-        cursor.execute(_select(table, self.placeholder(1), self.placeholder(2)), (low, high))
+        columns = tuple(self.column(name, kind) for name, kind in table.columns)
+        cursor.execute(_select(table, columns, self.placeholder(1), self.placeholder(2)), (low, high))
         while rows := cursor.fetchmany(_FETCH):
             yield rows
         cursor.close()
@@ -97,8 +104,12 @@ class Target:
 class PostgresTarget(Target):
     """The same on PostgreSQL: values are turned into what asyncpg wants, and back."""
 
-    def placeholder(self, position: int) -> str:
-        return f"${position}"
+    def placeholder(self, position: int, kind: Kind = Kind.TEXT) -> str:
+        # As text, or the driver would make JSON of what is JSON already.
+        return f"CAST(${position} AS text)::json" if kind is Kind.JSON else f"${position}"
+
+    def column(self, name: str, kind: Kind) -> str:
+        return f"{name}::text" if kind is Kind.JSON else name
 
     def unstorable(self, rows: Rows, tables: Sequence[Table], blob: bytes) -> str | None:
         return _first_reason(rows, tables, _not_for_postgres)
@@ -144,11 +155,11 @@ def _insert(table: Table, placeholders: tuple[str, ...]) -> str:
 
 
 @cache
-def _select(table: Table, low: str, high: str) -> str:
+def _select(table: Table, columns: tuple[str, ...], low: str, high: str) -> str:
     key = table.names[0]
     order = ", ".join(table.names[index] for index in table.order)
     return (
-        f"SELECT {', '.join(table.names)} FROM {table.name} "  # noqa: S608 - names of this package only
+        f"SELECT {', '.join(columns)} FROM {table.name} "  # noqa: S608 - names of this package only
         f"WHERE {key} >= {low} AND {key} <= {high} ORDER BY {order}"
     )
 

@@ -8,10 +8,9 @@ import json
 from typing import Any
 
 from socrates.errors import DamagedRecordError
-from socrates.tagged_json import encode
 from socrates.v1.fields import Entry, as_list, json_of_texts, text, text_items, time
 from socrates.v1.layout import Row
-from socrates.v1.reading import UNREADABLE, Reading
+from socrates.v1.reading import UNREADABLE, Reading, free_name
 
 OWNER_ROLE = "lead"
 COLLABORATOR_ROLE = "creator"
@@ -73,6 +72,7 @@ def _promote_owner(members: dict[str, _Member], owner: str, created_at: str, rea
     elif member.role != OWNER_ROLE:
         if member.role is not None:
             reading.note("owner_made_lead", f"team_members.{owner}.role", member.role)
+            _make_room(member.extra, "v1_role")
             member.extra["v1_role"] = member.role
         member.role = OWNER_ROLE
 
@@ -101,12 +101,21 @@ def _read(entry: object, position: int, reading: Reading) -> _Member:
 
 
 def _merge(first: _Member, second: _Member) -> None:
-    """The first role, all skills, the earliest time; what else differs stays in `extra`."""
-    first.skills.extend(skill for skill in second.skills if skill not in first.skills)
+    """The first role, all skills, the earliest time; further keys that differ stand beside the first's as `name#2`."""
+    known = set(first.skills)
+    first.skills.extend(skill for skill in second.skills if skill not in known)
     if second.joined_at is not None and (first.joined_at is None or second.joined_at < first.joined_at):
         first.joined_at = second.joined_at
+    if first.role is None:
+        first.role = second.role
     for name, value in second.extra.items():
         if name == UNREADABLE and name in first.extra:
             first.extra[name] = {**value, **first.extra[name]}
         elif first.extra.setdefault(name, value) != value:
-            first.extra.setdefault("v1_merged", []).append(encode({name: value}))
+            first.extra[free_name(name, first.extra)] = value
+
+
+def _make_room(extra: dict[str, Any], name: str) -> None:
+    """Give an unknown key that bears a name of ours another one."""
+    if name in extra:
+        extra[free_name(name, extra)] = extra.pop(name)

@@ -17,24 +17,21 @@ _ZERO = timedelta(0)
 _LAST_MOMENT = timedelta(minutes=59, seconds=59, microseconds=999_999)
 _LOCAL = "local"
 _MICROSECOND_DIGITS = 6
+_SEPARATORS = frozenset({"T", " ", ""})
+_COLON_OR_END = frozenset({":", ""})
 _HOURS_KEPT = 20_000
 
 
 class Zone:
     """The zone of naive times.
 
-    `name` is an IANA name, or ``local`` where the machine's zone has none that could be found; a later check on another
-    machine needs the name.
+    `name` is its IANA name.
     """
 
     def __init__(self, name: str | None = None) -> None:
-        """Raises ConfigurationError for a name that no zone has. None or ``local`` is the zone of this machine."""
-        self._zone: tzinfo | None = None
-        if name is None or name == _LOCAL:
-            name = _local_name()
-        if name != _LOCAL:
-            self._zone = _zone_called(name)
-        self.name = name
+        """None or ``local`` is the zone of this machine. Raises ConfigurationError for a name that no zone has."""
+        self.name = _local_name() if name in (None, _LOCAL) else str(name)
+        self._zone = _zone_called(self.name)
         self._hours: dict[int, timedelta | None] = {}
 
     def to_utc(self, moment: datetime) -> tuple[datetime, bool]:
@@ -58,8 +55,7 @@ class Zone:
         return min(first, second), first != second
 
     def _offset(self, moment: datetime) -> timedelta:
-        located = moment.replace(tzinfo=self._zone) if self._zone else moment.astimezone()
-        return located.utcoffset() or _ZERO
+        return moment.replace(tzinfo=self._zone).utcoffset() or _ZERO
 
     def _steady_offset(self, hour: datetime) -> timedelta | None:
         """The offset during the hour that begins at `hour`, or None when it changes or is ambiguous in it.
@@ -71,10 +67,22 @@ class Zone:
         return offsets.pop() if len(offsets) == 1 else None
 
 
+def parse_iso(text: str) -> datetime:
+    """Read a date with hyphens, then ``T`` or a blank and a time with colons, with or without an offset or ``Z``.
+
+    Raises ValueError for other text. Python would also take forms that v1 never wrote, and make the year 1712 of the
+    digits of a Unix time in milliseconds.
+    """
+    text = text.strip()
+    if text[4:5] != "-" or text[7:8] != "-" or text[10:11] not in _SEPARATORS or text[13:14] not in _COLON_OR_END:
+        raise ValueError("not a time")
+    return datetime.fromisoformat(text.replace("z", "Z"))
+
+
 def has_finer_fraction(text: str) -> bool:
     """Tell whether ISO text has more digits of a second than a datetime keeps."""
     digits = 0
-    for character in text.partition(".")[2]:
+    for character in text.replace(",", ".").partition(".")[2]:
         if not character.isdigit():
             break
         digits += 1
@@ -96,15 +104,29 @@ def _zone_called(name: str) -> tzinfo:
 
 
 def _local_name() -> str:
-    """The IANA name of this machine's zone: from TZ, else from where /etc/localtime points, else ``local``."""
+    """The IANA name of this machine's zone: from TZ, else from what /etc/localtime or /etc/timezone say.
+
+    A name is needed, for a check on another machine must read the same times. Raises ConfigurationError without one.
+    """
     named = os.environ.get("TZ")
     if named is None:
-        target = Path("/etc/localtime").resolve()
-        _, found, named = target.as_posix().partition("zoneinfo/")
-        if not found:
-            return "UTC" if not target.exists() else _LOCAL
+        named = _after_zoneinfo(Path("/etc/localtime").resolve().as_posix())
+        if named is None and Path("/etc/timezone").is_file():
+            named = Path("/etc/timezone").read_text(encoding="utf-8").strip()
+        if named is None and not Path("/etc/localtime").exists():
+            named = "UTC"
+    else:
+        named = named.lstrip(":") or "UTC"
+        named = _after_zoneinfo(named) or named
     try:
-        ZoneInfo(named.lstrip(":") or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return _LOCAL  # such as a POSIX rule in TZ: the C library still knows it
-    return named.lstrip(":") or "UTC"
+        return ZoneInfo(named or "").key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            "this machine's time zone has no name that is known, and v1's times are local times: "
+            "say which zone they are of, with -x v1_timezone=ZONE, such as Europe/Berlin or UTC"
+        ) from error
+
+
+def _after_zoneinfo(path: str) -> str | None:
+    _, found, name = path.partition("zoneinfo/")
+    return name if found else None

@@ -20,7 +20,6 @@ MAX_INTEGER_BITS = 4096  # far beyond any number of v1's, and short of Python's 
 _CONTAINERS = frozenset({dict, list, tuple, set})
 _SCALARS = frozenset({str, int, bool, float, type(None), bytes, datetime, Decimal})
 _HARMLESS = frozenset({str, bool, float, type(None)})
-_TOO_LARGE = DamagedRecordError("the data is far larger than its pickle, by sharing")
 
 
 def walk(value: object, blob_size: int) -> dict[Any, Any]:
@@ -41,7 +40,7 @@ def walk(value: object, blob_size: int) -> dict[Any, Any]:
         for container in levels[-1]:
             nodes += len(container)
             if nodes > most_nodes:
-                raise _TOO_LARGE
+                raise _too_large()
             for member in _members(container):
                 kind = type(member)
                 if kind in _HARMLESS:
@@ -75,7 +74,11 @@ def _check_text(levels: list[list[Any]], most: int) -> None:
             members = container.values() if type(container) is dict else container
             most -= sum(len(member) for member in members if type(member) in (str, bytes))
             if most < 0:
-                raise _TOO_LARGE
+                raise _too_large()
+
+
+def _too_large() -> DamagedRecordError:
+    return DamagedRecordError("the data is far larger than its pickle, by sharing")
 
 
 def _check_scalar(value: object) -> None:

@@ -19,6 +19,7 @@ from tests.support.migrate import (
     rows,
     sha256,
     table_names,
+    told,
     upgrade,
     value,
 )
@@ -86,7 +87,7 @@ def test_a_writers_lock_is_refused_with_a_clear_error(v1_path: Path, lock: str) 
         outcome = alembic(v1_path, "upgrade", "head", v1_timezone="UTC")
         holder.execute("ROLLBACK")
     assert refused(outcome), outcome
-    assert "lock" in outcome.err
+    assert "lock" in told(outcome, v1_path.parent)
     assert sha256(v1_path) == before
 
 
@@ -100,7 +101,7 @@ def test_a_readers_lock_is_refused_with_a_clear_error(v1_path: Path) -> None:
         cursor.close()
         holder.execute("ROLLBACK")
     assert refused(outcome), outcome
-    assert "lock" in outcome.err
+    assert "lock" in told(outcome, v1_path.parent)
     assert sha256(v1_path) == before
 
 
@@ -121,18 +122,38 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_journal_left_by_a_crash_is_rolled_back_and_reported(v1_path: Path, tmp_path: Path) -> None:
-    content = rows(v1_path, "SELECT * FROM projects ORDER BY project_id")
+@pytest.fixture
+def crashed(v1_path: Path) -> Path:
     before = sha256(v1_path)
     crash = subprocess.run([sys.executable, "-c", DIE_WHILE_WRITING, str(v1_path)], check=False)
     assert crash.returncode == -signal.SIGKILL
-    assert (tmp_path / "projects.db-journal").exists()
+    assert v1_path.with_name("projects.db-journal").exists()
     assert sha256(v1_path) != before
+    return v1_path
+
+
+def test_a_journal_left_by_a_crash_is_rolled_back_and_reported(crashed: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    outcome = upgrade(v1_path, report=report)
-    assert rows(v1_path, "SELECT * FROM projects_v1_backup ORDER BY project_id") == content
-    assert "journal" in report.read_text("utf-8")
-    assert "journal" in outcome.out + outcome.err
+    outcome = upgrade(crashed, report=report)
+    assert rows(crashed, "SELECT * FROM projects_v1_backup WHERE created_at = 'half-written'") == []
+    assert value(crashed, "SELECT count(*) FROM projects") == 30
+    assert "journal" in report.read_text("utf-8").replace(str(tmp_path), "")
+    assert "journal" in told(outcome, tmp_path)
+
+
+def test_a_dry_run_reports_a_journal_left_by_a_crash_and_leaves_it(crashed: Path) -> None:
+    before = sha256(crashed), sha256(crashed.with_name("projects.db-journal"))
+    outcome = upgrade(crashed, dry_run=1)
+    assert "journal" in told(outcome, crashed.parent)
+    assert (sha256(crashed), sha256(crashed.with_name("projects.db-journal"))) == before
+
+
+def test_a_journal_beside_the_file_named_by_option_is_reported(crashed: Path, tmp_path: Path) -> None:
+    target, report = tmp_path / "new.db", tmp_path / "report.json"
+    outcome = upgrade(target, v1=crashed, report=report)
+    assert value(target, "SELECT count(*) FROM projects") == 30
+    assert "journal" in report.read_text("utf-8").replace(str(tmp_path), "")
+    assert "journal" in told(outcome, tmp_path)
 
 
 def test_a_lock_on_the_file_named_by_option_is_refused_and_that_file_named(v1_path: Path) -> None:

@@ -36,6 +36,19 @@ def test_a_history_of_a_hundred_thousand_messages_comes_through_with_bounded_mem
     assert outcome.peak_memory < PROCESS_ITSELF + 64 * MEGABYTE + 8 * blob_size
 
 
+def test_memory_does_not_grow_with_the_number_of_large_documents(tmp_path: Path) -> None:
+    peaks = []
+    for documents in (2, 16):
+        with V1File(tmp_path / f"{documents}.db") as v1:
+            v1.add_project()
+            for number in range(documents):
+                v1.add_document(content=f"{number % 10} " * (2 * MEGABYTE))
+        outcome = alembic_subprocess(v1.path, "upgrade", "head", v1_timezone="UTC")
+        assert outcome.status == 0, outcome
+        peaks.append(outcome.peak_memory)
+    assert peaks[1] - peaks[0] < 24 * MEGABYTE
+
+
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     peaks = []

@@ -101,6 +101,11 @@ def refused(outcome: Outcome) -> bool:
     return outcome.status == 2 and outcome.err.strip() != "" and "Traceback" not in outcome.err
 
 
+def told(outcome: Outcome, directory: Path) -> str:
+    """Return all that the command printed, in lower case, without the directory (named after the test)."""
+    return (outcome.out + outcome.err).replace(str(directory), "").lower()
+
+
 def rows(path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
     """Return the rows of a query; the file is opened read-only."""
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)

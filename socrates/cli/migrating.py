@@ -1,0 +1,149 @@
+"""The transactions in which migrations run, on both engines, and what is left when one fails.
+
+One transaction holds a whole upgrade or downgrade, so that a failure or a kill at any moment leaves the old state. On
+SQLite that takes `isolation_level=None` (Python's driver would commit before DDL) and a BEGIN IMMEDIATE of our own.
+"""
+
+import asyncio
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from socrates.errors import ConfigurationError, DatabaseError, MigrationError
+from socrates.v1.files import copy_to, has_hot_journal, read_only, require_writable
+from socrates.v1.importer import Progress
+from socrates.v1.migration import Migration
+from socrates.v1.options import Options
+from socrates.v1.sqlite_errors import explained, sqlite_cause
+
+_LOCK_SECONDS = 5
+# Any number will do as long as nobody else uses it: "socrates" as ASCII, in 8 bytes.
+_ADVISORY_LOCK = int.from_bytes(b"socrates", "big")
+
+Work = Callable[[sa.Connection, Migration], bool]
+"""Runs revisions on a connection; returns whether there is something to commit."""
+
+
+def look(path: Path, migration: Migration, work: Work) -> None:
+    """Let `work` read a SQLite file. Nothing is written, whatever it tries. Raises DatabaseError."""
+    with read_only(path, migration.remarks) as raw:
+        engine = sa.create_engine("sqlite://", creator=lambda: raw, poolclass=sa.StaticPool)
+        with engine.connect() as connection:
+            work(connection, migration)
+
+
+def rehearse(path: Path, options: Options, progress: Progress, work: Work) -> Migration:
+    """Do it all on a copy of a SQLite file, which is gone afterwards. Raises DatabaseError."""
+    with TemporaryDirectory(prefix="socrates-dry-run-", dir=options.backup_dir) as directory:
+        copy = Path(directory) / path.name
+        migration = Migration(replace(options, backup_dir=Path(directory)), copy, progress, shown_as=str(path))
+        if path.exists():
+            copy_to(path, copy, migration.remarks)
+        migrate_sqlite(migration, work)
+    return migration
+
+
+def migrate_sqlite(migration: Migration, work: Work) -> None:
+    """Run `work` on the migration's file in one transaction. Raises DatabaseError, and then the file is as it was."""
+    path = migration.database
+    if path is None:
+        raise DatabaseError("this migration has no file")
+    require_writable(path)
+    journal = has_hot_journal(path)
+    engine = sa.create_engine(
+        sa.URL.create("sqlite"),
+        creator=lambda: sqlite3.connect(path, isolation_level=None, timeout=_LOCK_SECONDS),
+        poolclass=sa.NullPool,
+    )
+    sa.event.listen(engine, "connect", _set_pragmas)
+    sa.event.listen(engine, "begin", _begin_immediate)
+    try:
+        with engine.connect() as connection:
+            transaction = connection.begin()
+            if journal and not has_hot_journal(path):
+                migration.remarks.append("a journal that a crash had left was rolled back by SQLite first")
+            if work(connection, migration):
+                with _uninterrupted():
+                    transaction.commit()
+                    migration.committed = True
+    except (sqlite3.Error, sa.exc.SQLAlchemyError, DatabaseError) as error:
+        cause = sqlite_cause(error)
+        failure: Exception = error if cause is None else explained(cause, Path(migration.name))
+        raise _with_backup(failure, migration) from error
+    except BaseException:
+        migration.undo()
+        raise
+
+
+def _with_backup(failure: Exception, migration: Migration) -> Exception:
+    """`failure`, and where the backup is if the file could not be proven to be as it was."""
+    migration.undo()
+    if migration.backup is None or migration.committed:
+        return failure
+    text = str(failure).replace("Nothing was changed.", "").strip()
+    return MigrationError(
+        f"{text}\nThe database could not be proven to be as it was, so its backup is kept: {migration.backup}. "
+        f"If there is a file {migration.database}-journal, leave it there: SQLite rolls it back at the next opening."
+    )
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """For the moment of a commit Ctrl-C is not heard: it would be raised when the commit is already done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _set_pragmas(raw: Any, _record: object) -> None:
+    # Off, for DROP TABLE and batch operations would run the CASCADEs of tables that stay. Checked before the commit.
+    raw.execute("PRAGMA foreign_keys = OFF")
+    raw.execute("PRAGMA legacy_alter_table = OFF")  # foreign keys are to follow a renamed table
+    raw.execute("PRAGMA cache_size = -16000")  # 16 MB: the inner pages of all new tables stay in memory
+    raw.execute("PRAGMA temp_store = MEMORY")
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    # An exclusive lock, for a moment: a reader elsewhere would let us work and refuse us at the commit.
+    connection.exec_driver_sql("BEGIN EXCLUSIVE")
+    connection.exec_driver_sql("ROLLBACK")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def migrate_postgres(url: sa.URL, migration: Migration, work: Work) -> None:
+    """Run `work` in one transaction, alone: a second migration waits. Raises DatabaseError or ConfigurationError."""
+    try:
+        engine = create_async_engine(url, poolclass=sa.NullPool)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError("PostgreSQL needs its driver: pip install 'socrates[postgres]'") from error
+    try:
+        asyncio.run(_migrate_postgres(engine, migration, work))
+    except (sa.exc.DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
+        cause = getattr(error, "orig", None) or error
+        raise MigrationError(f"PostgreSQL reports: {cause}. Nothing was changed.") from error
+
+
+async def _migrate_postgres(engine: AsyncEngine, migration: Migration, work: Work) -> None:
+    try:
+        connection = await engine.connect()
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError("the PostgreSQL URL has a parameter that the driver does not know") from error
+    async with connection, connection.begin() as transaction:
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        worth_keeping = await connection.run_sync(work, migration)
+        if migration.options.dry_run or not worth_keeping:
+            await transaction.rollback()

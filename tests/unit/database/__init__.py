@@ -1,0 +1,1 @@
+"""Tests of how a database is named and opened."""

@@ -1,0 +1,84 @@
+"""What `import socrates` gives, and what it costs."""
+
+import json
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import socrates
+from socrates import config, errors
+
+REPOSITORY = Path(__file__).parents[2]
+HEAVY = ["sqlalchemy", "pydantic", "pydantic_settings", "alembic", "rich", "typer", "aiosqlite", "asyncio", "sqlite3"]
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a new Python has loaded after `statement`."""
+    run = subprocess.run(
+        [sys.executable, "-c", f"{statement}; import sys, json; print(json.dumps(sorted(sys.modules)))"],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(json.loads(run.stdout))
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(socrates.__all__) == {
+        "ConfigurationError",
+        "DatabaseError",
+        "MigrationError",
+        "Settings",
+        "SocratesError",
+        "__version__",
+    }
+    assert dir(socrates) == sorted(socrates.__all__)
+
+
+@pytest.mark.parametrize("name", socrates.__all__)
+def test_every_public_name_can_be_had(name: str) -> None:
+    assert getattr(socrates, name)
+
+
+def test_public_names_are_the_things_themselves() -> None:
+    assert socrates.Settings is config.Settings
+    assert socrates.MigrationError is errors.MigrationError
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        socrates.Nothing  # noqa: B018
+    assert not hasattr(socrates, "Nothing")
+
+
+def test_a_star_import_gives_the_public_names() -> None:
+    names: dict[str, object] = {}
+    exec("from socrates import *", names)
+    assert set(socrates.__all__) <= set(names)
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert socrates.__version__ == version("socrates")
+
+
+@pytest.mark.parametrize("module", HEAVY)
+def test_the_import_loads_nothing_heavy(module: str) -> None:
+    assert module not in loaded_by("import socrates")
+
+
+def test_an_error_class_loads_nothing_heavy_either() -> None:
+    assert not loaded_by("from socrates import SocratesError").intersection(HEAVY)
+
+
+def test_the_import_takes_less_than_half_a_second() -> None:
+    def seconds(statement: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", statement], cwd=REPOSITORY, check=True)
+        return time.perf_counter() - began
+
+    assert min(seconds("import socrates") for _ in range(3)) - min(seconds("pass") for _ in range(3)) < 0.5
