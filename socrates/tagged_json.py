@@ -95,7 +95,10 @@ def _decode_form(key: str, content: Any) -> Any:
     decoder = _DECODERS.get(key)
     if decoder is None:
         raise ValueError(f"unknown form {key!r} in tagged JSON")
-    return decoder(content)
+    try:
+        return decoder(content)
+    except (TypeError, ArithmeticError) as error:
+        raise ValueError(f"a form {key!r} in tagged JSON holds what it never does") from error
 
 
 def _unescape(key: str) -> str:

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,7 +127,7 @@ def _begin_immediate(connection: sa.Connection) -> None:
 def migrate_postgres(url: sa.URL, migration: Migration, work: Work) -> None:
     """Run `work` in one transaction, alone: a second migration waits. Raises DatabaseError or ConfigurationError."""
     try:
-        engine = create_async_engine(url, poolclass=sa.NullPool)
+        engine = create_async_engine(url, poolclass=sa.NullPool, isolation_level="READ COMMITTED")
     except ModuleNotFoundError as error:
         raise ConfigurationError("PostgreSQL needs its driver: pip install 'socrates[postgres]'") from error
     try:
@@ -138,11 +138,12 @@ def migrate_postgres(url: sa.URL, migration: Migration, work: Work) -> None:
 
 
 async def _migrate_postgres(engine: AsyncEngine, migration: Migration, work: Work) -> None:
+    connection = engine.connect()
     try:
-        connection = await engine.connect()
+        await connection.start()
     except (TypeError, ValueError) as error:
         raise ConfigurationError("the PostgreSQL URL has a parameter that the driver does not know") from error
-    async with connection, connection.begin() as transaction:
+    async with aclosing(connection), connection.begin() as transaction:
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         worth_keeping = await connection.run_sync(work, migration)
         if migration.options.dry_run or not worth_keeping:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import unquote
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -43,12 +44,17 @@ def database_url(settings: Settings, explicit: str | None = None, configured: st
 
 
 def _path_in(rest: str) -> str:
-    """The path of a SQLite URL, as it is written: ``sqlite:///relative`` or ``sqlite:////absolute``."""
+    """The path of a SQLite URL, ``sqlite:///relative`` or ``sqlite:////absolute``.
+
+    SQLAlchemy 2.1 writes odd characters of a path as ``%3F``, and 2.0 does not: the path as written is taken if it is
+    there, else what it says in that notation.
+    """
     if not rest.startswith("/"):
         raise ConfigurationError("a SQLite URL has three slashes before its path: sqlite:///PATH")
     if "?" in rest:
         raise ConfigurationError("a SQLite URL takes no parameters here; write sqlite:///PATH, or the path alone")
-    return rest[1:]
+    written = rest[1:]
+    return written if os.path.exists(os.path.expanduser(written)) else unquote(written)
 
 
 def _sqlite_file(path: str) -> URL:

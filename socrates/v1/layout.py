@@ -47,8 +47,27 @@ class Table(NamedTuple):
     """Indices of the primary key's columns: the order in which rows are written and read back."""
 
     @property
+    def indexes(self) -> tuple[tuple[str, ...], ...]:
+        """The columns with text of each index, the primary key's first."""
+        key = tuple(self.names[index] for index in self.order)
+        return (key, *_INDEXES.get(self.name, ()))
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.columns)
+
+
+_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "projects": (("owner",),),
+    "team_members": (("username",),),
+    "project_notes": (("project_id",),),
+    "question_effectiveness": (("user_id", "question_template_id"),),
+    "behavior_patterns": (("user_id", "pattern_type"),),
+    "knowledge_documents": (("project_id",), ("user_id",)),
+    "llm_provider_configs": (("user_id", "provider"),),
+    "api_keys": (("user_id", "provider"),),
+    "llm_usage": (("user_id",),),
+}
 
 
 def _table(name: str, columns: str, key: int = 1) -> Table:

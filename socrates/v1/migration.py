@@ -20,6 +20,7 @@ from socrates.v1.importer import Progress, import_v1
 from socrates.v1.layout import TABLES_OF
 from socrates.v1.ledger import LEDGER_TABLES, Run, last_run
 from socrates.v1.options import Options
+from socrates.v1.postgres_target import PostgresTarget
 from socrates.v1.reader import V1Reader
 from socrates.v1.reading import printable
 from socrates.v1.report import ImportReport
@@ -32,7 +33,7 @@ from socrates.v1.shapes import (
     v1_tables_in,
 )
 from socrates.v1.sqlite_errors import explained
-from socrates.v1.target import PostgresTarget, Target
+from socrates.v1.target import Target
 from socrates.v1.times import Zone
 
 ATTRIBUTE = "socrates_migration"

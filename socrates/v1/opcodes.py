@@ -2,9 +2,12 @@
 
 It plays the unpickler's stack and memo with one small number for each value, what hashing it may cost:
 
-* 0 for what hashes fast and cannot be made to collide: text, bytes, None, booleans, floats, integers of 64 bits;
-* 1 for what an attacker can make collide: longer integers, and what REDUCE returns (Decimals, times);
-* 1 + the sum of its members for a tuple, sharing expanded, so that ``t = (t, t)`` thirty times over is seen as 2**30.
+* 0 for what hashes fast and cannot be made to collide: text, bytes, None, booleans, integers of 16 bits;
+* 1 for numbers that can share their way through a dict: longer integers, floats;
+* 5 for what can have equal hashes by the thousand, and compares slowly: integers over 64 bits, and what REDUCE returns
+  (Decimals, times);
+* for a tuple its length and the sum of its members, sharing expanded, so that ``t = (t, t)`` thirty times over is seen
+  as 2**30.
 
 A dict key or set member is hashed while the pickle loads, hence before any later walk could object. The costs of all
 of them together may not pass `MAX_HASHING`. Memory is bounded in the same pass by adding up what each opcode allocates
@@ -12,30 +15,37 @@ in CPython 3.11 (sizes by `sys.getsizeof`): at most `MEMORY_BASE` + `MEMORY_PER_
 densest data that v1 writes, a history of very short messages, needs 6.5 bytes a byte.
 """
 
+import re
 from collections.abc import Callable, Iterable
 
 from socrates.errors import DamagedRecordError
 
-MAX_HASHING = 1000
+MAX_HASHING = 5000
 MEMORY_BASE = 36 * 1024 * 1024
 MEMORY_PER_BYTE = 7
 
 _TOO_COSTLY = 1 << 40
+_MEMO_AHEAD = 65_535  # the first lane cannot count, and lets these pass: they cost 1 MB
 _INT64_BYTES = 8
+# As long as the walk takes. A Decimal of a longer one would take time that grows with its square.
+_LONGEST_INTEGER = 512
 
-# Opcode → number of bytes that follow it, and what the value it pushes takes.
-_FIXED: dict[int, tuple[int, int]] = {
-    ord("N"): (0, 8),
-    0x88: (0, 8),  # NEWTRUE
-    0x89: (0, 8),  # NEWFALSE
-    ord("K"): (1, 8),  # BININT1: CPython keeps these integers ready
-    ord("M"): (2, 40),  # BININT2
-    ord("J"): (4, 40),  # BININT
-    ord("G"): (8, 32),  # BINFLOAT
+_SAFE, _NUMBER, _SLOW = 0, 1, 5
+
+# Values that CPython keeps ready (NONE, NEWTRUE, NEWFALSE, BININT1), in runs.
+_READY_RUN = re.compile(rb"(?s)(?:[N\x88\x89]|K.)++")
+_READY = re.compile(rb"(?s)[N\x88\x89]|K.")
+_READY_MEMORY = 24  # a place on the unpickler's stack, and two on ours
+# Opcode → number of bytes that follow it, what the value it pushes takes, and what hashing it costs.
+_FIXED: dict[int, tuple[int, int, int]] = {
+    ord("M"): (2, 40, _SAFE),  # BININT2
+    ord("J"): (4, 40, _NUMBER),  # BININT
+    ord("G"): (8, 32, _NUMBER),  # BINFLOAT
 }
 # Opcode → width of the length that follows it.
 _TEXTS = {0x8C: 1, ord("X"): 4, 0x8D: 8}  # SHORT_BINUNICODE BINUNICODE BINUNICODE8
 _BYTES = {ord("C"): 1, ord("B"): 4, 0x8E: 8}  # SHORT_BINBYTES BINBYTES BINBYTES8
+_MEMOIZE, _BINGET, _STOP = 0x94, ord("h"), ord(".")
 _LONGS = {0x8A: 1, 0x8B: 4}  # LONG1 LONG4
 _EMPTY = {ord("]"): 64, ord("}"): 72, 0x8F: 224}  # EMPTY_LIST EMPTY_DICT EMPTY_SET
 _TUPLES = {0x85: 1, 0x86: 2, 0x87: 3}  # TUPLE1 TUPLE2 TUPLE3
@@ -54,7 +64,7 @@ class _Machine:
         self.position = 2
         self.stack: list[int] = []
         self.marks: list[int] = []
-        self.memo: list[int] = []
+        self.memo: dict[int, int] = {}
         self.hashing = 0
         self.memory = MEMORY_BASE + MEMORY_PER_BYTE * len(blob)
 
@@ -63,7 +73,17 @@ class _Machine:
         while self.position < end:
             opcode = blob[self.position]
             self.position += 1
-            if opcode == ord("."):
+            # The two that every second opcode is are done here: a call each would double the time.
+            if opcode == _MEMOIZE and self.stack:
+                self.memo[len(self.memo)] = self.stack[-1]
+                self.memory -= 16
+                continue
+            if opcode == _BINGET and self.position < end and blob[self.position] in self.memo:
+                self.stack.append(self.memo[blob[self.position]])
+                self.memory -= 8
+                self.position += 1
+                continue
+            if opcode == _STOP:
                 self._stop(end)
                 return
             handler = _HANDLERS.get(opcode)
@@ -77,8 +97,8 @@ class _Machine:
     def _stop(self, end: int) -> None:
         if self.position != end:
             raise DamagedRecordError(f"{end - self.position} bytes follow the pickle's STOP")
-        if len(self.stack) != 1 or self.marks:
-            raise DamagedRecordError("the pickle does not leave exactly one value")
+        if not self.stack:
+            raise DamagedRecordError("the pickle leaves no value")
 
     def _skip(self, count: int) -> None:
         self.position += count
@@ -107,10 +127,20 @@ class _Machine:
         return items
 
     def _push_fixed(self, opcode: int) -> None:
-        width, memory = _FIXED[opcode]
+        width, memory, cost = _FIXED[opcode]
         self._skip(width)
         self.memory -= memory
-        self.stack.append(0)
+        self.stack.append(cost)
+
+    def _push_ready(self, _opcode: int) -> None:
+        run = _READY_RUN.match(self.blob, self.position - 1)
+        if run is None:
+            raise DamagedRecordError("the pickle declares more bytes than it has")
+        count = len(_READY.findall(self.blob, run.start(), run.end()))
+        self.position = run.end()
+        self.memory -= _READY_MEMORY * count
+        if self.memory >= 0:
+            self.stack.extend([_SAFE] * count)
 
     def _push_text(self, opcode: int) -> None:
         start, end = self._counted(_TEXTS[opcode])
@@ -125,8 +155,10 @@ class _Machine:
 
     def _push_long(self, opcode: int) -> None:
         start, end = self._counted(_LONGS[opcode])
+        if end - start > _LONGEST_INTEGER:
+            raise DamagedRecordError(f"the pickle holds an integer of more than {_LONGEST_INTEGER} bytes")
         self.memory -= 40 + 2 * (end - start)
-        self.stack.append(1 if end - start > _INT64_BYTES else 0)
+        self.stack.append(_SLOW if end - start > _INT64_BYTES else _NUMBER)
 
     def _push_empty(self, opcode: int) -> None:
         self.memory -= _EMPTY[opcode]
@@ -134,7 +166,7 @@ class _Machine:
 
     def _push_tuple(self, members: list[int]) -> None:
         self.memory -= 64 + 8 * len(members)
-        self.stack.append(min(1 + sum(members), _TOO_COSTLY))
+        self.stack.append(min(1 + len(members) + sum(members), _TOO_COSTLY))
 
     def _tuple_of(self, opcode: int) -> None:
         self._push_tuple([self._pop() for _ in range(_TUPLES[opcode])])
@@ -176,24 +208,21 @@ class _Machine:
         self.memory -= 140 * len(items)
         self._hash(sum(items))
 
-    def _memoize(self, _opcode: int) -> None:
-        self._remember(len(self.memo))
-
     def _put(self, opcode: int) -> None:
         self._remember(self._index(opcode == ord("r")))
 
     def _remember(self, index: int) -> None:
-        # The unpickler's memo is an array as long as the highest index, so an index may not run ahead.
-        if index > len(self.memo):
+        # The unpickler's memo is an array as long as the highest index, so an index may not run far ahead.
+        if index > len(self.memo) and index > _MEMO_AHEAD:
             raise DamagedRecordError("the pickle's memo index is larger than the number of its entries")
         if not self.stack:
             raise DamagedRecordError("the pickle takes a value from an empty stack")
         self.memory -= 16
-        self.memo[index : index + 1] = [self.stack[-1]]
+        self.memo[index] = self.stack[-1]
 
     def _get(self, opcode: int) -> None:
         index = self._index(opcode == ord("j"))
-        if index >= len(self.memo):
+        if index not in self.memo:
             raise DamagedRecordError("the pickle reads a memo entry that it has not written")
         self.memory -= 8
         self.stack.append(self.memo[index])
@@ -223,11 +252,12 @@ class _Machine:
         self.memory -= 128
         self._pop()
         self._pop()
-        self.stack.append(1)
+        self.stack.append(_SLOW)
 
 
 def _table() -> dict[int, Callable[[_Machine, int], None]]:
     groups: list[tuple[Callable[[_Machine, int], None], Iterable[int]]] = [
+        (_Machine._push_ready, b"N\x88\x89K"),
         (_Machine._push_fixed, _FIXED),
         (_Machine._push_text, _TEXTS),
         (_Machine._push_bytes, _BYTES),
@@ -242,7 +272,6 @@ def _table() -> dict[int, Callable[[_Machine, int], None]]:
         (_Machine._set_item, b"s"),
         (_Machine._set_items, b"u"),
         (_Machine._add_items, b"\x90"),
-        (_Machine._memoize, b"\x94"),
         (_Machine._put, b"qr"),
         (_Machine._get, b"hj"),
         (_Machine._frame, b"\x95"),

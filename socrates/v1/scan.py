@@ -8,7 +8,8 @@ What the first lane lets through is safe to load for these reasons:
 
 * only opcodes that build plain data, plus REDUCE on what the unpickler's list of types admits;
 * a tuple is always consumed by REDUCE at once, and sets do not occur, so no hash can run through shared tuples;
-* integers have at most 64 bits and REDUCE occurs at most `MAX_REDUCES` times, so colliding dict keys stay cheap;
+* integers have at most 64 bits, and there are few of them, of floats and of REDUCEs, so colliding dict keys stay cheap
+  (integers of 64 bits cannot have equal hashes by the thousand, but can share their way through a dict);
 * memo indices stay under 65,536, so the memo stays under 1 MB;
 * a blob of at most `FAST_LANE_BYTES` cannot need more than 64 MB: the costliest opcode, EMPTY_DICT, takes 80 bytes.
 """
@@ -20,6 +21,7 @@ from socrates.v1.opcodes import follow
 
 FAST_LANE_BYTES = 512 * 1024
 MAX_REDUCES = 1000
+MAX_NUMBERS = 4000
 
 _PROTOCOLS = (3, 4, 5)
 
@@ -58,8 +60,13 @@ def scan(blob: bytes) -> None:
         raise DamagedRecordError("not a pickle: it does not begin with a protocol")
     if blob[1] not in _PROTOCOLS:
         raise DamagedRecordError(f"pickle protocol {blob[1]} is not one of 3, 4, 5")
-    if len(blob) > FAST_LANE_BYTES or not _fast_lane(blob):
+    if len(blob) > FAST_LANE_BYTES or _numbers_at_most(blob) > MAX_NUMBERS or not _fast_lane(blob):
         follow(blob)
+
+
+def _numbers_at_most(blob: bytes) -> int:
+    """How many of the numbers that can collide as keys `blob` can hold; what stands in its texts is counted too."""
+    return blob.count(b"J") + blob.count(b"G") + blob.count(b"\x8a")
 
 
 def _fast_lane(blob: bytes) -> bool:

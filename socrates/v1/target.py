@@ -1,25 +1,21 @@
 """Writing rows to the new tables and reading them back, below SQLAlchemy: on the driver's own cursor.
 
-A Core insert of the same rows takes three times as long, in which nothing would be checked more strictly. The driver's
-connection is of SQLite's driver, or of asyncpg behind SQLAlchemy's synchronous face; both speak DB-API.
+A Core insert of the same rows takes three times as long, in which nothing would be checked more strictly. `Target` is
+SQLite's; `socrates.v1.postgres_target` has PostgreSQL's. Both speak DB-API.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any, Protocol
 
 from socrates.v1.digest import decimals_of, settled_decimal
 from socrates.v1.layout import Kind, Row, Rows, Table
-from socrates.v1.times import as_text
 
 _FETCH = 500
 # What stands in the pickle of every text with a lone surrogate, and hardly anywhere else.
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
-_MAX_NUMERIC_DIGITS = 16_000  # PostgreSQL: up to 16,383 digits after the point
 
 
 class Cursor(Protocol):
@@ -56,7 +52,7 @@ class Target:
         """Why this engine cannot hold one of `rows`, or None (V19). `blob` is the pickle they come from."""
         if not _SURROGATE.search(blob):
             return None
-        return _first_reason(rows, tables, _not_utf8)
+        return first_reason(rows, tables, not_utf8)
 
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         if rows:
@@ -101,40 +97,6 @@ class Target:
         return sql
 
 
-class PostgresTarget(Target):
-    """The same on PostgreSQL: values are turned into what asyncpg wants, and back."""
-
-    def placeholder(self, position: int, kind: Kind = Kind.TEXT) -> str:
-        # As text, or the driver would make JSON of what is JSON already.
-        return f"CAST(${position} AS text)::json" if kind is Kind.JSON else f"${position}"
-
-    def column(self, name: str, kind: Kind) -> str:
-        return f"{name}::text" if kind is Kind.JSON else name
-
-    def unstorable(self, rows: Rows, tables: Sequence[Table], blob: bytes) -> str | None:
-        return _first_reason(rows, tables, _not_for_postgres)
-
-    def insert(self, table: Table, rows: Sequence[Row]) -> None:
-        binders = [_TO_POSTGRES.get(kind) for _, kind in table.columns]
-        super().insert(table, [_mapped(row, binders) for row in rows])
-
-    def read_back(self, table: Table, low: str, high: str) -> Iterator[list[Row]]:
-        readers = [_FROM_POSTGRES.get(kind) for _, kind in table.columns]
-        for rows in super().read_back(table, low, high):
-            yield [_mapped(row, readers) for row in rows]
-
-    def holds(self, text: str) -> bool:
-        return "\x00" not in text
-
-    def bound(self, kind: Kind, value: object) -> object:
-        (bound,) = _mapped((value,), (_TO_POSTGRES.get(kind),))
-        return bound
-
-    def _with_placeholders(self, sql: str) -> str:
-        parts = sql.split("?")
-        return "".join(part + (f"${i}" if i < len(parts) else "") for i, part in enumerate(parts, 1))
-
-
 def same(table: Table, written: list[Row], read: list[Row]) -> bool:
     """Tell whether `read` is what was written. A decimal may come back in another form of the same digits."""
     if written == read:
@@ -164,34 +126,8 @@ def _select(table: Table, columns: tuple[str, ...], low: str, high: str) -> str:
     )
 
 
-def _mapped(row: Row, converters: Sequence[Callable[[Any], Any] | None]) -> Row:
-    return tuple(
-        convert(value) if convert is not None and value is not None else value
-        for value, convert in zip(row, converters, strict=True)
-    )
-
-
-def _as_moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _from_moment(moment: datetime) -> str:
-    return as_text(moment.astimezone(UTC).replace(tzinfo=None))
-
-
-_TO_POSTGRES: dict[Kind, Callable[[Any], Any]] = {
-    Kind.TIME: _as_moment,
-    Kind.DECIMAL: Decimal,
-    Kind.FLAG: bool,
-}
-_FROM_POSTGRES: dict[Kind, Callable[[Any], Any]] = {
-    Kind.TIME: _from_moment,
-    Kind.DECIMAL: str,
-    Kind.FLAG: int,
-}
-
-
-def _first_reason(rows: Rows, tables: Sequence[Table], judge: Callable[[str, Kind], str | None]) -> str | None:
+def first_reason(rows: Rows, tables: Sequence[Table], judge: Callable[[str, Kind], str | None]) -> str | None:
+    """Why, by `judge`, one of the texts in `rows` cannot be stored, or None."""
     for table in tables:
         for row in rows.get(table.name, ()):
             for (column, kind), value in zip(table.columns, row, strict=True):
@@ -201,20 +137,13 @@ def _first_reason(rows: Rows, tables: Sequence[Table], judge: Callable[[str, Kin
     return None
 
 
-def _not_utf8(value: str, _kind: Kind) -> str | None:
+def not_utf8(value: str, _kind: Kind) -> str | None:
+    """Why a text is not UTF-8, or None."""
     try:
         value.encode()
     except UnicodeEncodeError:
         return "holds a lone surrogate, which no UTF-8 text can hold"
     return None
-
-
-def _not_for_postgres(value: str, kind: Kind) -> str | None:
-    if kind is Kind.TEXT and "\x00" in value:
-        return "holds a NUL character, which PostgreSQL's text cannot hold"
-    if kind is Kind.DECIMAL and abs(Decimal(value).adjusted()) + len(value) > _MAX_NUMERIC_DIGITS:
-        return "has more digits than PostgreSQL's numeric can hold"
-    return _not_utf8(value, kind)
 
 
 def parsed(value: Any) -> Any:

@@ -7,6 +7,7 @@ counts. Without shared containers, as v1 wrote them, there is at most one node a
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from socrates.errors import DamagedRecordError
@@ -19,6 +20,7 @@ MAX_INTEGER_BITS = 4096  # far beyond any number of v1's, and short of Python's 
 
 _CONTAINERS = frozenset({dict, list, tuple, set})
 _SCALARS = frozenset({str, int, bool, float, type(None), bytes, datetime, Decimal})
+_TEXT = frozenset({str})
 _HARMLESS = frozenset({str, bool, float, type(None)})
 
 
@@ -50,8 +52,8 @@ def walk(value: object, blob_size: int) -> dict[Any, Any]:
                 else:
                     _check_scalar(member)
         levels.append(below)
-    # No text is longer than the blob, so few nodes cannot hold too much of it, and nothing needs to be added up.
-    if nodes * blob_size > TEXT_BASE:
+    # No key and no value is longer than the blob, so few nodes cannot hold too much, and nothing needs adding up.
+    if 2 * nodes * blob_size > TEXT_BASE:
         _check_text(levels, TEXT_BASE + TEXT_PER_BYTE * blob_size)
     return value
 
@@ -59,22 +61,30 @@ def walk(value: object, blob_size: int) -> dict[Any, Any]:
 def _members(container: Any) -> Iterable[Any]:
     if type(container) is not dict:
         return container  # type: ignore[no-any-return]
-    try:
-        "".join(container)  # the fastest way to see that every key is text
-    except TypeError:
+    if not _TEXT.issuperset(map(type, container)):
         for key in container:
             _check_scalar(key)
     return container.values()
 
 
 def _check_text(levels: list[list[Any]], most: int) -> None:
-    """Raise DamagedRecordError when all texts and bytes together, sharing expanded, are longer than `most`."""
+    """Raise DamagedRecordError when all that is written out together, sharing expanded, is longer than `most`."""
+    digits: dict[int, int] = {}  # of a Decimal by its id: counting them anew for each occurrence could take for ever
     for level in levels:
         for container in level:
-            members = container.values() if type(container) is dict else container
-            most -= sum(len(member) for member in members if type(member) in (str, bytes))
-            if most < 0:
-                raise _too_large()
+            members = chain(container, container.values()) if type(container) is dict else container
+            for member in members:
+                kind = type(member)
+                if kind is str or kind is bytes:
+                    most -= len(member)
+                elif kind is Decimal:
+                    if id(member) not in digits:
+                        digits[id(member)] = len(member.as_tuple().digits)
+                    most -= digits[id(member)]
+                elif kind is int:
+                    most -= member.bit_length() // 3
+                if most < 0:
+                    raise _too_large()
 
 
 def _too_large() -> DamagedRecordError:
