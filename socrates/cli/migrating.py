@@ -76,7 +76,7 @@ def migrate_sqlite(migration: Migration, work: Work) -> None:
                     transaction.commit()
                     migration.committed = True
     except (sqlite3.Error, sa.exc.SQLAlchemyError, DatabaseError) as error:
-        cause = sqlite_cause(error)
+        cause = None if isinstance(error, DatabaseError) else sqlite_cause(error)
         failure: Exception = error if cause is None else explained(cause, Path(migration.name))
         raise _with_backup(failure, migration) from error
     except BaseException:

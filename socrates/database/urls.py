@@ -49,6 +49,8 @@ def _path_in(rest: str) -> str:
     SQLAlchemy 2.1 writes odd characters of a path as ``%3F``, and 2.0 does not: the path as written is taken if it is
     there, else what it says in that notation.
     """
+    if not rest:
+        return ""
     if not rest.startswith("/"):
         raise ConfigurationError("a SQLite URL has three slashes before its path: sqlite:///PATH")
     if "?" in rest:
@@ -60,7 +62,10 @@ def _path_in(rest: str) -> str:
 def _sqlite_file(path: str) -> URL:
     if path in ("", ":memory:") or path.startswith("file:"):
         raise ConfigurationError("a database in memory is not supported: name a file, such as sqlite:///projects.db")
-    return _sqlite(Path(os.path.expanduser(path)))  # leaves an unknown user's ~ as it is, where Path would raise
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise ConfigurationError(f"{path} names the home of a user who is not known")
+    return _sqlite(Path(expanded))
 
 
 def sqlite_path(url: URL) -> Path | None:

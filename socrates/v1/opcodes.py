@@ -33,7 +33,7 @@ _LONGEST_INTEGER = 512
 _SAFE, _NUMBER, _SLOW = 0, 1, 5
 
 # Values that CPython keeps ready (NONE, NEWTRUE, NEWFALSE, BININT1), in runs.
-_READY_RUN = re.compile(rb"(?s)(?:[N\x88\x89]|K.)++")
+_READY_RUN = re.compile(rb"(?s)(?:[N\x88\x89]|K.){1,4096}+")
 _READY = re.compile(rb"(?s)[N\x88\x89]|K.")
 _READY_MEMORY = 24  # a place on the unpickler's stack, and two on ours
 # Opcode → number of bytes that follow it, what the value it pushes takes, and what hashing it costs.

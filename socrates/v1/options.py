@@ -58,6 +58,8 @@ def parse_options(given: Mapping[str, str | list[str]]) -> Options:
     if directory is not None and not directory.is_dir():
         raise ConfigurationError(f"-x backup_dir={directory} is not a directory; make it first")
     report = _path(values, "report")
+    if values.get("url") == "":
+        raise ConfigurationError("-x url= names nothing")
     return Options(
         url=values.get("url"),
         dry_run=_truth(values, "dry_run"),
@@ -74,7 +76,12 @@ def _path(values: Mapping[str, str], name: str) -> Path | None:
     value = values.get(name)
     if value == "":
         raise ConfigurationError(f"-x {name}= names nothing")
-    return Path(os.path.expanduser(value)) if value is not None else None
+    if value is None:
+        return None
+    expanded = os.path.expanduser(value)
+    if expanded.startswith("~"):
+        raise ConfigurationError(f"-x {name}={value} names the home of a user who is not known")
+    return Path(expanded)
 
 
 def _truth(values: Mapping[str, str], name: str) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from socrates.errors import DamagedRecordError
+from socrates.v1.reading import printable
 from socrates.v1.scan import scan
 from socrates.v1.walk import walk
 
@@ -39,7 +40,7 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         allowed = ALLOWED_GLOBALS.get((module, name))
         if allowed is None:
-            raise DamagedRecordError(f"the pickle names the forbidden global {module[:80]!r}.{name[:80]!r}")
+            raise DamagedRecordError(f"the pickle names the forbidden global {printable(f'{module[:80]}.{name[:80]}')}")
         return self._decimal if allowed is Decimal else allowed
 
     def _decimal(self, text: object) -> Decimal:

@@ -162,7 +162,7 @@ def test_a_copy_holds_what_is_committed(database: Path, tmp_path: Path) -> None:
     writer = sqlite3.connect(database, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     writer.execute("DELETE FROM users")
-    copy_to(database, tmp_path / "copy.db")
+    copy_to(database, tmp_path / "copy.db", [])
     writer.execute("ROLLBACK")
     writer.close()
     with read_only(tmp_path / "copy.db") as connection:

@@ -6,7 +6,6 @@ import pytest
 
 from socrates.errors import ConfigurationError
 from socrates.v1.options import Options, parse_options
-from tests.support.v1_files import V1File
 
 
 def refusal(**given: str | list[str]) -> str:
@@ -75,7 +74,6 @@ def test_an_option_that_names_nothing_is_refused(name: str) -> None:
         ({"v1_timezone": "Nowhere"}, "there is no time zone"),
         ({"url": ["a", "b"]}, "more than once"),
         ({"backup_dir": "/no/such/place"}, "is not a directory"),
-        ({"report": "/no/such/place/report.json"}, "there is no directory"),
     ],
 )
 def test_what_makes_no_sense_is_refused(given: dict[str, str | list[str]], reason: str) -> None:
@@ -85,13 +83,6 @@ def test_what_makes_no_sense_is_refused(given: dict[str, str | list[str]], reaso
 @pytest.mark.parametrize("name", ["v1", "backup_dir", "report"])
 def test_the_home_of_nobody_is_refused(name: str) -> None:
     assert refusal(**{name: "~no-such-user/x"})
-
-
-def test_a_report_does_not_overwrite_a_database_or_a_directory(tmp_path: Path) -> None:
-    with V1File(tmp_path / "projects.db"):
-        pass
-    assert refusal(report=str(tmp_path / "projects.db"))
-    assert refusal(report=str(tmp_path))
 
 
 def test_a_home_directory_is_written_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

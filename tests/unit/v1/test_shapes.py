@@ -122,7 +122,7 @@ def test_further_tables_are_left_alone(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE VIEW seen AS SELECT 1")
     connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
     assert kind_of(connection) is FileKind.V1
-    assert further_tables(connection) == ["mine", "seen"]
+    assert further_tables(connection) == ["mine"]  # a view is no table: its text follows the renamed tables
 
 
 def test_tables_of_sqlite_itself_do_not_count(connection: sqlite3.Connection) -> None:
