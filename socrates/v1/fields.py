@@ -28,7 +28,6 @@ class _Required:
 
 REQUIRED = _Required()
 
-_ISO_WITH_MICROSECONDS = len("2025-12-04T13:01:19.197734")
 _INT64 = range(-(2**63), 2**63)
 _DECIMAL_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _PLANS_KEPT = 1000
@@ -269,6 +268,8 @@ def _to_flag(value: Any, reading: Reading, where: Where, key: str) -> int:
 def to_time(value: Any, reading: Reading, where: Where, key: str) -> str | None:
     """A time in UTC as text, or None for one that cannot be read, which is then kept and noted (V4)."""
     try:
+        if type(value) is str and (stored := reading.zone.quick(value)) is not None:
+            return stored
         moment = parse_iso(value) if type(value) is str else value
         if type(moment) is not datetime:
             raise ValueError("not a time")
@@ -278,8 +279,10 @@ def to_time(value: Any, reading: Reading, where: Where, key: str) -> str | None:
         return None
     if ambiguous:
         reading.note("time_ambiguous", path(where, key), value)
-    if type(value) is str and len(value) > _ISO_WITH_MICROSECONDS and has_finer_fraction(value):
-        reading.note("fraction_shortened", path(where, key), value)
+    if type(value) is str:
+        reading.zone.remember(value, moment)
+        if has_finer_fraction(value):
+            reading.note("fraction_shortened", path(where, key), value)
     return utc.isoformat(" ", "microseconds")
 
 

@@ -22,6 +22,7 @@ from socrates.v1.opcodes import follow
 FAST_LANE_BYTES = 512 * 1024
 MAX_REDUCES = 1000
 MAX_NUMBERS = 4000
+_BYTES_PER_KEY = 5  # LONG1 of two bytes, and a value of one
 
 _PROTOCOLS = (3, 4, 5)
 
@@ -60,13 +61,15 @@ def scan(blob: bytes) -> None:
         raise DamagedRecordError("not a pickle: it does not begin with a protocol")
     if blob[1] not in _PROTOCOLS:
         raise DamagedRecordError(f"pickle protocol {blob[1]} is not one of 3, 4, 5")
-    if len(blob) > FAST_LANE_BYTES or _numbers_at_most(blob) > MAX_NUMBERS or not _fast_lane(blob):
+    if len(blob) > FAST_LANE_BYTES or _holds_many_numbers(blob) or not _fast_lane(blob):
         follow(blob)
 
 
-def _numbers_at_most(blob: bytes) -> int:
-    """How many of the numbers that can collide as keys `blob` can hold; what stands in its texts is counted too."""
-    return blob.count(b"J") + blob.count(b"G") + blob.count(b"\x8a")
+def _holds_many_numbers(blob: bytes) -> bool:
+    """Tell whether `blob` can hold too many of the numbers that collide as keys; its texts count too."""
+    if len(blob) < _BYTES_PER_KEY * MAX_NUMBERS:
+        return False
+    return blob.count(b"J") + blob.count(b"G") + blob.count(b"\x8a") > MAX_NUMBERS
 
 
 def _fast_lane(blob: bytes) -> bool:

@@ -7,6 +7,7 @@ The result is text, `YYYY-MM-DD HH:MM:SS.ffffff` in UTC: the form in which SQLAl
 """
 
 import os
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,6 +18,8 @@ _ZERO = timedelta(0)
 _LAST_MOMENT = timedelta(minutes=59, seconds=59, microseconds=999_999)
 _LOCAL = "local"
 _MICROSECOND_DIGITS = 6
+_V1_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}")
+_TO_THE_HOUR = len("2025-12-04T13")
 _SEPARATORS = frozenset({"T", " ", ""})
 _COLON_OR_END = frozenset({":", ""})
 _HOURS_KEPT = 20_000
@@ -33,6 +36,7 @@ class Zone:
         self.name = _local_name() if name in (None, _LOCAL) else str(name)
         self._zone = _zone_called(self.name)
         self._hours: dict[int, timedelta | None] = {}
+        self._prefixes: dict[str, timedelta] = {}
 
     def to_utc(self, moment: datetime) -> tuple[datetime, bool]:
         """Return `moment` as a naive UTC time, and whether it was ambiguous.
@@ -53,6 +57,26 @@ class Zone:
             return moment - offset, False
         first, second = (moment - self._offset(moment.replace(fold=fold)) for fold in (0, 1))
         return min(first, second), first != second
+
+    def quick(self, text: str) -> str | None:
+        """The stored form of text in the form that v1 wrote, of an hour that `to_utc` has seen; None for any other.
+
+        Most times of a data set are such, and this takes less than half of the long way's time.
+        """
+        offset = self._prefixes.get(text[:_TO_THE_HOUR])
+        if offset is None or not _V1_FORM.fullmatch(text):
+            return None
+        if not offset:
+            return f"{text[:10]} {text[11:]}"
+        return as_text(datetime.fromisoformat(text) - offset)
+
+    def remember(self, text: str, moment: datetime) -> None:
+        """Let `quick` serve the hour of `text`, which is naive and reads as `moment`, if its offset is steady."""
+        offset = self._hours.get(moment.toordinal() * 24 + moment.hour)
+        if moment.tzinfo is None and offset is not None and _V1_FORM.fullmatch(text):
+            if len(self._prefixes) >= _HOURS_KEPT:
+                self._prefixes.clear()
+            self._prefixes[text[:_TO_THE_HOUR]] = offset
 
     def _offset(self, moment: datetime) -> timedelta:
         return moment.replace(tzinfo=self._zone).utcoffset() or _ZERO
