@@ -340,6 +340,7 @@ def _column(word: str) -> sa.Column[Any]:
     return sa.Column(
         name,
         KINDS[kind.removesuffix("?")],
+        autoincrement=False,  # every key comes from us: a sequence beside given ids would collide with them
         server_default=sa.text(default) if default else None,
         nullable=kind.endswith("?"),
     )

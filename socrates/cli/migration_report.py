@@ -60,7 +60,7 @@ def print_outcome(migration: Migration) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal need not know every character of the data
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     if dry_run:
-        console.print("Dry run: all of this happened on a copy, which is gone. Nothing was changed.")
+        console.print("Dry run: all of this was done and thrown away. Nothing was changed.")
     if migration.report is not None:
         _print_report(console, migration.report)
     elif not migration.upgraded and not migration.downgraded:

@@ -17,7 +17,7 @@ class QuarantinedRow(Base):
     __tablename__ = "v1_quarantine"
     __table_args__ = (Index(None, "source_table", "source_key"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     source_table: Mapped[str]
     source_key: Mapped[str | None]
     reason: Mapped[str]
@@ -60,7 +60,7 @@ class ImportRun(Base):
 
     __tablename__ = "v1_import_runs"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     source: Mapped[str]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

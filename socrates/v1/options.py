@@ -19,7 +19,7 @@ class Options:
 
     url: str | None = None
     dry_run: bool = False
-    """Do it all on a copy, report, and throw the copy away."""
+    """Do it all on a copy, or in a transaction that is rolled back, and report."""
     v1: Path | None = None
     """Import this v1 file into an empty database elsewhere."""
     strict: bool = True

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import pytest
-
 from tests.support.migrate import alembic_subprocess, rows, value
 from tests.support.v1_files import V1File, generated_v1_file
 
@@ -47,14 +45,3 @@ def test_memory_does_not_grow_with_the_number_of_large_documents(tmp_path: Path)
         assert outcome.status == 0, outcome
         peaks.append(outcome.peak_memory)
     assert peaks[1] - peaks[0] < 24 * MEGABYTE
-
-
-@pytest.mark.long
-def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    peaks = []
-    for projects in (200, 2_000):
-        path = generated_v1_file(tmp_path / f"{projects}.db", projects=projects, messages=20)
-        outcome = alembic_subprocess(path, "upgrade", "head", v1_timezone="UTC")
-        assert outcome.status == 0, outcome
-        peaks.append(outcome.peak_memory)
-    assert peaks[1] - peaks[0] < 16 * MEGABYTE

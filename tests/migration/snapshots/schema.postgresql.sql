@@ -320,7 +320,7 @@ CREATE TABLE llm_usage (
 CREATE INDEX ix_llm_usage_user_id_timestamp ON llm_usage (user_id, timestamp);
 
 CREATE TABLE v1_quarantine (
-    id BIGSERIAL NOT NULL,
+    id BIGINT NOT NULL,
     source_table TEXT COLLATE "C" NOT NULL,
     source_key TEXT COLLATE "C",
     reason TEXT COLLATE "C" NOT NULL,
@@ -332,7 +332,7 @@ CREATE TABLE v1_quarantine (
 CREATE INDEX ix_v1_quarantine_source_table_source_key ON v1_quarantine (source_table, source_key);
 
 CREATE TABLE v1_import_runs (
-    id BIGSERIAL NOT NULL,
+    id BIGINT NOT NULL,
     source TEXT COLLATE "C" NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE NOT NULL,
     finished_at TIMESTAMP WITH TIME ZONE,

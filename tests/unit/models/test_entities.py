@@ -169,12 +169,12 @@ def test_a_decimal_or_extra_that_only_looks_equal_is_written(engine: Engine) -> 
         assert pattern.extra["a"] is True
 
 
-def test_an_import_run_numbers_itself_and_owns_its_digests_and_notes(engine: Engine) -> None:
-    run = ImportRun(source="projects.db", started_at=NOW, timezone="UTC", options={}, report={})
+def test_an_import_run_owns_its_digests_and_notes(engine: Engine) -> None:
+    run = ImportRun(id=1, source="projects.db", started_at=NOW, timezone="UTC", options={}, report={})
     run.digests = [ImportDigest(source_table="users", source_key="ada", digest=b"\x00")]
     run.notes = [ImportNote(position=0, source_table="users", kind="unreadable", field="extra", original=[2**70])]
     with Session(engine) as session, session.begin():
-        session.add_all([run, QuarantinedRow(source_table="users", reason="damaged", row_columns={})])
+        session.add_all([run, QuarantinedRow(id=1, source_table="users", reason="damaged", row_columns={})])
 
     with Session(engine) as session, session.begin():
         assert session.scalars(select(ImportNote.original)).one() == [2**70]
