@@ -9,6 +9,7 @@ from functools import cache
 from socrates.v1.layout import Kind, Row, Rows, Table
 
 DIGEST_BYTES = 16
+_ENCODER = json.JSONEncoder(default=bytes.hex)
 # PostgreSQL: up to 131,072 digits before the point. More is not imported there, and need not be written out.
 _PLAIN_DIGITS = 131_072
 
@@ -19,8 +20,7 @@ def digest(rows: Rows, tables: Sequence[Table]) -> bytes:
     It is the same on every engine, and depends on nothing but the values.
     """
     content = [_settled(rows.get(table.name, []), table) for table in tables]
-    text = json.dumps(content, default=bytes.hex)
-    return hashlib.blake2b(text.encode("ascii"), digest_size=DIGEST_BYTES).digest()
+    return hashlib.blake2b(_ENCODER.encode(content).encode("ascii"), digest_size=DIGEST_BYTES).digest()
 
 
 def _settled(rows: list[Row], table: Table) -> list[Row]:

@@ -30,6 +30,7 @@ REQUIRED = _Required()
 
 _INT64 = range(-(2**63), 2**63)
 _DECIMAL_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_TEXT = frozenset({str})
 _PLANS_KEPT = 1000
 _MAX_DIGITS = 4000  # as far as Python reads a number from text
 
@@ -129,7 +130,7 @@ def as_list(value: object, where: Where, key: object) -> list[Any]:
 def text_items(value: object, reading: Reading, where: Where, key: str) -> list[str]:
     """A list of texts. Items of another type become ``str(item)``; one note keeps them, with their positions (V13)."""
     items = as_list(value, where, key)
-    if all(type(item) is str for item in items):
+    if _TEXT.issuperset(map(type, items)):
         return items
     odd = [[position, item] for position, item in enumerate(items) if type(item) is not str]
     reading.note("item_not_text", path(where, key), odd)
