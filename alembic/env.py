@@ -20,7 +20,7 @@ from socrates.config import Settings
 from socrates.database.urls import database_url, sqlite_path
 from socrates.errors import MigrationError, SocratesError
 from socrates.models import Base
-from socrates.v1.migration import ATTRIBUTE, Migration
+from socrates.v1.migration import ATTRIBUTE, Migration, require_v1_file
 from socrates.v1.options import Options, parse_options
 
 REFUSED, QUARANTINED, INTERRUPTED = 2, 1, 130
@@ -49,12 +49,16 @@ def run(options: Options) -> Migration:
     url = _url(options)
     path = sqlite_path(url)
     require_report_place(options, path)
+    if options.v1 is not None:
+        require_v1_file(options.v1)
     with progress_bar() as progress:
         if path is None:
             migration = Migration(options, None, progress, shown_as=url.render_as_string(hide_password=True))
+            context.config.attributes[ATTRIBUTE] = migration
             migrate_postgres(url, migration, _run_revisions)
             return migration
         migration = Migration(options, path, progress)
+        context.config.attributes[ATTRIBUTE] = migration
         if not _is_migrating():
             look(path, migration, _only_look)
         elif options.dry_run:
@@ -131,11 +135,19 @@ def _tell(migration: Migration, options: Options) -> None:
         raise SystemExit(QUARANTINED)
 
 
+def _state_after_interrupt() -> str:
+    migration = context.config.attributes.get(ATTRIBUTE)
+    if migration is None or (not migration.committed and migration.backup is None):
+        return "nothing was changed"
+    if migration.committed:
+        return f"but it was done already; the backup is {migration.backup}"
+    return f"the database could not be proven to be as it was, so its backup is kept: {migration.backup}"
+
+
 def main() -> None:
     if context.config.cmd_opts is None and not context.is_offline_mode():
         run(parse_options({}))  # called from code, which wants exceptions and prints for itself
         return
-    migration = None
     try:
         options = parse_options(context.get_x_argument(as_dictionary=True))
         if context.is_offline_mode():
@@ -148,7 +160,7 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(REFUSED) from error
     except KeyboardInterrupt as interrupt:
-        print("interrupted: nothing was changed" if migration is None else "interrupted: it is done", file=sys.stderr)
+        print(f"interrupted: {_state_after_interrupt()}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from interrupt
 
 

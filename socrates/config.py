@@ -1,5 +1,6 @@
 """Settings, read from the environment with the prefix ``SOCRATES_``."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -20,4 +21,4 @@ class Settings(BaseSettings):
     @property
     def default_database_path(self) -> Path:
         """The file that is used when nothing names another: v1's own place (v1-format, chapter 1)."""
-        return self.data_dir.expanduser() / "projects.db"
+        return Path(os.path.expanduser(self.data_dir)) / "projects.db"

@@ -64,6 +64,9 @@ def check(database: Database = None) -> None:
             typer.echo(f"v1's rows that still convert to what was imported: {source.equal:,}")
             typer.echo(f"v1's rows that convert to something else: {source.differing}")
             typer.echo(f"v1's rows that are gone: {source.missing}")
+            typer.echo(
+                f"v1's rows in quarantine: {source.quarantined:,}; neither there nor imported: {source.unaccounted}"
+            )
         changes = changes_since(target, run)
         typer.echo(f"Imported rows unchanged since: {changes.equal:,}")
         typer.echo(f"Changed since: {changes.changed}")

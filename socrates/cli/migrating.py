@@ -46,6 +46,7 @@ def rehearse(path: Path, options: Options, progress: Progress, work: Work) -> Mi
     with TemporaryDirectory(prefix="socrates-dry-run-", dir=options.backup_dir) as directory:
         copy = Path(directory) / path.name
         migration = Migration(replace(options, backup_dir=Path(directory)), copy, progress, shown_as=str(path))
+        require_writable(path)
         if path.exists():
             copy_to(path, copy, migration.remarks)
         migrate_sqlite(migration, work)
@@ -132,6 +133,8 @@ def migrate_postgres(url: sa.URL, migration: Migration, work: Work) -> None:
         raise ConfigurationError("PostgreSQL needs its driver: pip install 'socrates[postgres]'") from error
     try:
         asyncio.run(_migrate_postgres(engine, migration, work))
+    except OSError as error:
+        raise MigrationError(f"{migration.name} cannot be reached: {error}. Is the server running?") from error
     except (sa.exc.DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
         cause = getattr(error, "orig", None) or error
         raise MigrationError(f"PostgreSQL reports: {cause}. Nothing was changed.") from error
@@ -143,8 +146,10 @@ async def _migrate_postgres(engine: AsyncEngine, migration: Migration, work: Wor
         await connection.start()
     except (TypeError, ValueError) as error:
         raise ConfigurationError("the PostgreSQL URL has a parameter that the driver does not know") from error
-    async with aclosing(connection), connection.begin() as transaction:
+    async with aclosing(connection):
+        transaction = await connection.begin()
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-        worth_keeping = await connection.run_sync(work, migration)
-        if migration.options.dry_run or not worth_keeping:
-            await transaction.rollback()
+        if await connection.run_sync(work, migration) and not migration.options.dry_run:
+            with _uninterrupted():
+                await transaction.commit()
+                migration.committed = True

@@ -68,7 +68,7 @@ def print_outcome(migration: Migration) -> None:
     elif migration.given_back:
         console.print(f"{escape(database)}: v1's tables bear their own names again; nothing of the new schema is left.")
     elif migration.downgraded:
-        console.print(f"{escape(database)}: the new tables are taken back; there were no tables of v1 to give back.")
+        console.print(f"{escape(database)}: the new tables are taken back.")
     elif migration.set_aside:
         console.print(f"{escape(database)}: v1's tables are set aside. Their rows come with: alembic upgrade head")
     else:

@@ -60,6 +60,8 @@ def _path_in(rest: str) -> str:
 
 
 def _sqlite_file(path: str) -> URL:
+    if "\x00" in path:
+        raise ConfigurationError("a path cannot hold a NUL character")
     if path in ("", ":memory:") or path.startswith("file:"):
         raise ConfigurationError("a database in memory is not supported: name a file, such as sqlite:///projects.db")
     expanded = os.path.expanduser(path)

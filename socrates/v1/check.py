@@ -4,6 +4,7 @@
 digests with what the new tables hold now.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -66,10 +67,13 @@ class SourceCheck:
     differing: Keys = field(default_factory=Keys)
     missing: Keys = field(default_factory=Keys)
     """Rows that were imported, and that v1's tables no longer hold."""
+    quarantined: int = 0
+    unaccounted: Keys = field(default_factory=Keys)
+    """Rows of v1's tables that were neither imported nor put in quarantine."""
 
     @property
     def proven(self) -> bool:
-        return not self.differing.count and not self.missing.count
+        return not (self.differing.count or self.missing.count or self.unaccounted.count)
 
 
 def check_source(reader: V1Reader, target: Target, run: Run) -> SourceCheck:
@@ -78,12 +82,18 @@ def check_source(reader: V1Reader, target: Target, run: Run) -> SourceCheck:
     result = SourceCheck()
     for table in TABLES_OF:
         promised = dict(digests_of(target, run, table))
+        quarantined = _quarantined(target, table)
         if table in reader.names:
             for row in reader.rows(table):
                 key = row.key
                 expected = None if key is None else promised.pop(key, None)
                 if key is None or expected is None:
-                    continue  # it went to quarantine
+                    if quarantined[key] > 0:
+                        quarantined[key] -= 1
+                        result.quarantined += 1
+                    else:
+                        result.unaccounted.add(table, str(key))
+                    continue
                 try:
                     rows, _ = convert(row, zone)
                 except DamagedRecordError:
@@ -96,6 +106,11 @@ def check_source(reader: V1Reader, target: Target, run: Run) -> SourceCheck:
         for key in promised:
             result.missing.add(table, key)
     return result
+
+
+def _quarantined(target: Target, table: str) -> Counter[str | None]:
+    rows = target.query("SELECT source_key FROM v1_quarantine WHERE source_table = ?", (table,))
+    return Counter(key for (key,) in rows)
 
 
 def changes_since(target: Target, run: Run | None) -> Changes:

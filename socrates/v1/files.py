@@ -104,7 +104,11 @@ def read_only(path: Path, remarks: list[str] | None = None) -> Iterator[sqlite3.
         _copy_with_journal(path, copy)
         if remarks is not None:
             remarks.append(f"a journal that a crash had left beside {path} was rolled back in a copy of both")
-        with closing(_open(copy, "mode=rw")) as recovered:
+        try:
+            recovered = _open(copy, "mode=rw")
+        except sqlite3.Error as error:
+            raise explained(error, path) from error
+        with closing(recovered):
             yield recovered
 
 
@@ -158,8 +162,9 @@ def same_content(database: Path, backup: Path) -> bool:
 
 
 def _without_counters(header: bytes) -> tuple[bytes, bytes]:
-    """A database's header without the change counter (24-27), and what depends on it and the writer (92-99)."""
-    return header[:24], header[28:92]
+    """A database's header without the change counter (24-27), the schema cookie (40-43), which a backup sets anew, and
+    what depends on the counter and the writer (92-99)."""
+    return header[:24], header[28:40] + header[44:92]
 
 
 def _open(path: Path, query: str) -> sqlite3.Connection:

@@ -51,7 +51,10 @@ def convert(row: SourceRow, zone: Zone) -> tuple[Rows, list[Note]]:
     if row.table == "api_keys":
         return convert_api_key(row, row.other_columns(), reading), reading.notes
     source = load(row.blob)
-    return _CONVERTERS.get(row.table, convert_simple)(row, source, reading), reading.notes
+    try:
+        return _CONVERTERS.get(row.table, convert_simple)(row, source, reading), reading.notes
+    except MemoryError as error:
+        raise DamagedRecordError("it would need more memory than there is") from error
 
 
 def import_v1(

@@ -2,7 +2,8 @@
 
 It plays the unpickler's stack and memo with one small number for each value, what hashing it may cost:
 
-* 0 for what hashes fast and cannot be made to collide: text, bytes, None, booleans, integers of 16 bits;
+* 0 for what hashes fast and cannot be made to collide: short texts, None, booleans, integers of 16 bits;
+* 1 for each 1,000 bytes of a text: two equal ones are compared to their end at every look-up;
 * 1 for numbers that can share their way through a dict: longer integers, floats;
 * 5 for what can have equal hashes by the thousand, and compares slowly: integers over 64 bits, and what REDUCE returns
   (Decimals, times);
@@ -31,10 +32,12 @@ _INT64_BYTES = 8
 _LONGEST_INTEGER = 512
 
 _SAFE, _NUMBER, _SLOW = 0, 1, 5
+_BYTES_COMPARED_AT_ONCE = 1000
 
 # Values that CPython keeps ready (NONE, NEWTRUE, NEWFALSE, BININT1), in runs.
 _READY_RUN = re.compile(rb"(?s)(?:[N\x88\x89]|K.){1,4096}+")
 _READY = re.compile(rb"(?s)[N\x88\x89]|K.")
+_GET_RUN = re.compile(rb"(?s)(?:h.){1,4096}+")
 _READY_MEMORY = 24  # a place on the unpickler's stack, and two on ours
 # Opcode → number of bytes that follow it, what the value it pushes takes, and what hashing it costs.
 _FIXED: dict[int, tuple[int, int, int]] = {
@@ -64,7 +67,8 @@ class _Machine:
         self.position = 2
         self.stack: list[int] = []
         self.marks: list[int] = []
-        self.memo: dict[int, int] = {}
+        self.memo: list[int | None] = []
+        self.remembered = 0
         self.hashing = 0
         self.memory = MEMORY_BASE + MEMORY_PER_BYTE * len(blob)
 
@@ -73,15 +77,14 @@ class _Machine:
         while self.position < end:
             opcode = blob[self.position]
             self.position += 1
-            # The two that every second opcode is are done here: a call each would double the time.
-            if opcode == _MEMOIZE and self.stack:
-                self.memo[len(self.memo)] = self.stack[-1]
-                self.memory -= 16
+            # The two that every second opcode is are done first, and gets in runs: one by one took twice the time.
+            if opcode == _MEMOIZE and self.stack and self.remembered == len(self.memo):
+                self.memo.append(self.stack[-1])
+                self.remembered += 1
+                self.memory -= 24
                 continue
-            if opcode == _BINGET and self.position < end and blob[self.position] in self.memo:
-                self.stack.append(self.memo[blob[self.position]])
-                self.memory -= 8
-                self.position += 1
+            if opcode == _BINGET:
+                self._get_run()
                 continue
             if opcode == _STOP:
                 self._stop(end)
@@ -146,12 +149,12 @@ class _Machine:
         start, end = self._counted(_TEXTS[opcode])
         # One character beyond the Basic Multilingual Plane makes CPython store all of them in four bytes.
         self.memory -= 64 + (end - start if self.blob[start:end].isascii() else 4 * (end - start))
-        self.stack.append(0)
+        self.stack.append((end - start) // _BYTES_COMPARED_AT_ONCE)
 
     def _push_bytes(self, opcode: int) -> None:
         start, end = self._counted(_BYTES[opcode])
         self.memory -= 48 + end - start
-        self.stack.append(0)
+        self.stack.append((end - start) // _BYTES_COMPARED_AT_ONCE)
 
     def _push_long(self, opcode: int) -> None:
         start, end = self._counted(_LONGS[opcode])
@@ -178,7 +181,7 @@ class _Machine:
         self._push_tuple(self._pop_to_mark())
 
     def _mark(self, _opcode: int) -> None:
-        self.memory -= 8
+        self.memory -= 48
         self.marks.append(len(self.stack))
 
     def _append(self, _opcode: int) -> None:
@@ -211,21 +214,39 @@ class _Machine:
     def _put(self, opcode: int) -> None:
         self._remember(self._index(opcode == ord("r")))
 
+    def _memoize(self, _opcode: int) -> None:
+        self._remember(self.remembered)
+
     def _remember(self, index: int) -> None:
         # The unpickler's memo is an array as long as the highest index, so an index may not run far ahead.
         if index > len(self.memo) and index > _MEMO_AHEAD:
             raise DamagedRecordError("the pickle's memo index is larger than the number of its entries")
         if not self.stack:
             raise DamagedRecordError("the pickle takes a value from an empty stack")
-        self.memory -= 16
+        self.memory -= 24
+        self.memo.extend([None] * (index + 1 - len(self.memo)))
+        self.remembered += self.memo[index] is None
         self.memo[index] = self.stack[-1]
 
-    def _get(self, opcode: int) -> None:
-        index = self._index(opcode == ord("j"))
-        if index not in self.memo:
+    def _get_run(self) -> None:
+        run = _GET_RUN.match(self.blob, self.position - 1)
+        if run is None:
+            raise DamagedRecordError("the pickle declares more bytes than it has")
+        indices = self.blob[run.start() + 1 : run.end() : 2]
+        self.position = run.end()
+        self.memory -= 16 * len(indices)
+        for index in indices:
+            self._push_remembered(index)
+
+    def _get(self, _opcode: int) -> None:
+        self.memory -= 16
+        self._push_remembered(self._index(is_long=True))
+
+    def _push_remembered(self, index: int) -> None:
+        value = self.memo[index] if index < len(self.memo) else None
+        if value is None:
             raise DamagedRecordError("the pickle reads a memo entry that it has not written")
-        self.memory -= 8
-        self.stack.append(self.memo[index])
+        self.stack.append(value)
 
     def _index(self, is_long: bool) -> int:
         start = self.position
@@ -273,7 +294,8 @@ def _table() -> dict[int, Callable[[_Machine, int], None]]:
         (_Machine._set_items, b"u"),
         (_Machine._add_items, b"\x90"),
         (_Machine._put, b"qr"),
-        (_Machine._get, b"hj"),
+        (_Machine._memoize, b"\x94"),
+        (_Machine._get, b"j"),
         (_Machine._frame, b"\x95"),
         (_Machine._global, b"c"),
         (_Machine._stack_global, b"\x93"),

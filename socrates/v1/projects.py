@@ -68,6 +68,9 @@ _PROJECT = Record(
 _KNOWN = _PROJECT.known
 _OWNER, _CREATED_AT, _UPDATED_AT = 2, 15, 16  # indices among the columns of projects
 _FIRST_VERSION = 1
+# A v1 id has 36 characters, and the shortest entry of a list five bytes.
+REPEATED_BASE = 4 * 1024 * 1024
+REPEATED_PER_BYTE = 8
 
 _LISTS = (
     ("requirements", "project_requirements"),
@@ -166,7 +169,18 @@ def convert_project(row: SourceRow, source: dict[Any, Any], reading: Reading) ->
     reading.entry = late
     extra = reading.extra_text(source, _KNOWN, (), kept)
     rows["projects"].append((*values, len(messages), _FIRST_VERSION, extra))
+    _check_repeated_names(rows, key, len(row.blob))
     return rows
+
+
+def _check_repeated_names(rows: Rows, key: str, blob_size: int) -> None:
+    """Raise DamagedRecordError when long names, of which a blob holds one, would be written for each of many rows."""
+    written = len(key) * sum(map(len, rows.values()))
+    for table in ("phase_maturity_scores", "category_scores", "categorized_specs"):
+        written += sum(len(str(row[1])) for row in rows[table])
+    written += sum(len(str(row[2])) for row in rows["category_scores"])
+    if written > REPEATED_BASE + REPEATED_PER_BYTE * blob_size:
+        raise DamagedRecordError("its names of phases and categories would take far more room than all of its data")
 
 
 def _messages(key: str, history: object, reading: Reading) -> list[Row]:

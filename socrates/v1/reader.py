@@ -87,7 +87,8 @@ class V1Reader:
         self.names = names
 
     def count(self, table: str) -> int:
-        (count,) = self._connection.execute(f'SELECT count(*) FROM "{self.names[table]}"').fetchone()  # noqa: S608
+        """The rows of v1's `table`, counted in the table itself: `rows` goes by its index."""
+        (count,) = self._connection.execute(f'SELECT count(*) FROM "{self.names[table]}" NOT INDEXED').fetchone()  # noqa: S608
         return int(count)
 
     def rows(self, table: str) -> Iterator[SourceRow]:

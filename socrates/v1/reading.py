@@ -11,6 +11,8 @@ from socrates.v1.times import Zone
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+_STEP_SHOWN = 100  # a name of any length would else be repeated for every value below it
+
 UNREADABLE = "v1_unreadable"
 """The key in `extra` under which values stand that their column cannot hold, as ``{field: original}``."""
 
@@ -44,6 +46,8 @@ class Reading:
 
     def unreadable_number(self, where: Where, key: str, original: object) -> None:
         field = path(where, key)
+        if field in self.unreadable:
+            field = free_name(field, self.unreadable)
         self.unreadable[field] = encode(original)
         self.note("number_not_storable", field, original)
 
@@ -106,7 +110,8 @@ def path(where: Where, key: object) -> str:
     """Write a way to a field as people do: ``conversation_history[3].timestamp``."""
     text = ""
     for step in (*where, key):
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+        shown = str(step) if len(str(step)) <= _STEP_SHOWN else f"{str(step)[:_STEP_SHOWN]}…"
+        text += f"[{shown}]" if isinstance(step, int) else f".{shown}" if text else shown
     return text
 
 

@@ -34,4 +34,9 @@ def explained(error: sqlite3.Error, path: Path) -> MigrationError:
     for code, meaning in _MEANINGS.items():
         if name == code or name.startswith(code + "_"):
             return MigrationError(f"{path} {meaning} Nothing was changed.")
+    if "error in view" in str(error) or "error in trigger" in str(error):
+        return MigrationError(
+            f"{path}: SQLite reports: {error}. Nothing was changed. v1 made no views and no triggers: drop it, "
+            "then run this again."
+        )
     return MigrationError(f"{path}: SQLite reports {name or type(error).__name__}: {error}. Nothing was changed.")

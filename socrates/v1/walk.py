@@ -14,8 +14,8 @@ from socrates.errors import DamagedRecordError
 
 MAX_DEPTH = 100
 MIN_NODES = 100_000
-TEXT_BASE = 16 * 1024 * 1024
-TEXT_PER_BYTE = 4
+TEXT_BASE = 2 * 1024 * 1024
+TEXT_PER_BYTE = 3
 MAX_INTEGER_BITS = 4096  # far beyond any number of v1's, and short of Python's limit for printing one
 
 _CONTAINERS = frozenset({dict, list, tuple, set})
@@ -97,8 +97,17 @@ def _check_scalar(value: object) -> None:
         raise DamagedRecordError(f"the data holds {_name(value)}")
     if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
         raise DamagedRecordError(f"the data holds an integer of more than {MAX_INTEGER_BITS} bits")
-    if isinstance(value, datetime) and type(value.tzinfo) not in (type(None), timezone):
+    if isinstance(value, datetime):
+        _check_moment(value)
+
+
+def _check_moment(value: datetime) -> None:
+    if type(value.tzinfo) not in (type(None), timezone):
         raise DamagedRecordError("the data holds a time with an unknown kind of zone")
+    try:
+        value.replace(tzinfo=value.tzinfo)  # checks every part, which loading does not: there could be a 31 February
+    except ValueError as error:
+        raise DamagedRecordError(f"the data holds a time that does not exist: {error}") from error
 
 
 def _name(value: object) -> str:

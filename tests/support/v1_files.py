@@ -208,7 +208,7 @@ def _generated_project(chance: random.Random, project_id: str, owner: str, messa
         | ({"type": "user", "author": owner} if place % 2 else {"type": "assistant", "question_number": place})
         for place, time in enumerate(times)
     ]
-    members = [owner, "helper-1", "helper-2"]
+    members = [owner, "member-1", "member-2"]
     return {
         "project_id": project_id,
         "owner": owner,
