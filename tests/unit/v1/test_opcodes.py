@@ -174,3 +174,10 @@ def test_a_long_history_of_short_messages_is_fine() -> None:
     message = {"timestamp": "2025-01-01T00:00:00", "type": "user", "content": "", "phase": "design", "author": "ada"}
     history = [dict(message, content=str(number)) for number in range(100_000)]
     follow(pickle.dumps(project_record("p") | {"conversation_history": history}, 4))
+
+
+def test_long_keys_cost_what_comparing_them_costs() -> None:
+    # Two equal texts that are not one object: every look-up of the second compares them to their end.
+    long = a.text("x" * 1_000_000) + a.MEMOIZE
+    uses = a.MARK + b"h\x01N" * 10 + a.SET_ITEMS
+    assert "too costly to hash" in refusal(a.whole(a.EMPTY_DICT + a.MEMOIZE + long + a.NONE + a.SET_ITEM + uses))

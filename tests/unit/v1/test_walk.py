@@ -134,3 +134,16 @@ def test_long_content_counts_with_every_occurrence(shared: object) -> None:
 
 def test_long_texts_that_are_not_shared_are_fine() -> None:
     walk({"k": ["x" * 1_000_000 + str(n) for n in range(40)]}, 40_000_000)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"\x07\xe7\x02\x1f\x00\x00\x00\x00\x00\x00",  # 31 February
+        b"\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00",  # the year 0
+        b"\x07\xe7\x01\x01\xff\x00\x00\x00\x00\x00",  # hour 255
+        b"\x07\xe7\x01\x01\x00\x00\x00\xff\xff\xff",  # more microseconds than a second has
+    ],
+)
+def test_a_time_that_does_not_exist_is_refused(state: bytes) -> None:
+    assert "a time that does not exist" in refusal({"k": datetime(state)})  # type: ignore[arg-type]
