@@ -21,6 +21,7 @@ from socrates.v1.reader import SourceRow, V1Reader
 from socrates.v1.reading import Note, Reading
 from socrates.v1.records import convert_api_key, convert_note, convert_simple, convert_user
 from socrates.v1.report import ImportReport, TableReport
+from socrates.v1.shapes import V1_TABLES
 from socrates.v1.target import Target, same
 from socrates.v1.times import Zone
 from socrates.v1.unpickling import load
@@ -112,6 +113,7 @@ class _TableImport:
         self._zone = zone
         self._table = table
         self._tables = TABLES_OF[table]
+        self._key_column = V1_TABLES[table].key
         self._written = written
         self._report = TableReport()
 
@@ -150,10 +152,6 @@ class _TableImport:
             self._report.imported += len(digests)
         if len(digests) < len(chunk):
             gc.collect()  # what cannot be read may hold cycles; nothing else does
-
-    @property
-    def _key_column(self) -> str:
-        return {"users": "username", "projects": "project_id", "project_notes": "note_id"}.get(self._table, "id")
 
     def _convert(self, row: SourceRow, known: frozenset[str] | None) -> tuple[Rows, list[Note]]:
         if known is not None and row.value("project_id") not in known:

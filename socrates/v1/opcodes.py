@@ -82,17 +82,15 @@ class _Machine:
                 self.memo.append(self.stack[-1])
                 self.remembered += 1
                 self.memory -= 24
-                continue
-            if opcode == _BINGET:
+            elif opcode == _BINGET:
                 self._get_run()
-                continue
-            if opcode == _STOP:
+            elif opcode == _STOP:
                 self._stop(end)
                 return
-            handler = _HANDLERS.get(opcode)
-            if handler is None:
+            elif (handler := _HANDLERS.get(opcode)) is not None:
+                handler(self, opcode)
+            else:
                 raise DamagedRecordError(f"pickle opcode 0x{opcode:02x} at byte {self.position - 1} is not allowed")
-            handler(self, opcode)
             if self.memory < 0:
                 raise DamagedRecordError("the pickle would need far more memory than data of its size")
         raise DamagedRecordError("the pickle ends before its STOP")

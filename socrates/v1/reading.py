@@ -92,9 +92,8 @@ class Reading:
         return json.dumps({**encode(unknown), **own})
 
 
-def free_name(name: str, taken: Container[str]) -> str:
-    """`name#2`, `name#3` …: the first that is not `taken`."""
-    number = 2
+def free_name(name: str, taken: Container[str], number: int = 2) -> str:
+    """`name#2`, `name#3` …: the first that is not `taken`, from `number` on."""
     while f"{name}#{number}" in taken:
         number += 1
     return f"{name}#{number}"

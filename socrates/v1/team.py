@@ -21,7 +21,7 @@ _MEMBER = Entry(text("username"), text("role"), time("joined_at"), also_known=("
 class _Member:
     """One person of the team, while it is put together."""
 
-    __slots__ = ("extra", "joined_at", "name", "role", "skills")
+    __slots__ = ("extra", "joined_at", "known_skills", "name", "numbers", "role", "skills")
 
     def __init__(
         self, name: str, role: str | None, skills: list[str], joined_at: str | None, extra: dict[str, Any]
@@ -31,6 +31,9 @@ class _Member:
         self.skills = skills
         self.joined_at = joined_at
         self.extra = extra
+        # What a merge would else look up anew for each of thousands of entries.
+        self.known_skills = set(skills)
+        self.numbers: dict[str, int] = {}
 
 
 def convert_team(
@@ -102,8 +105,9 @@ def _read(entry: object, position: int, reading: Reading) -> _Member:
 
 def _merge(first: _Member, second: _Member) -> None:
     """The first role, all skills, the earliest time; further keys that differ stand beside the first's as `name#2`."""
-    known = set(first.skills)
-    first.skills.extend(skill for skill in second.skills if skill not in known)
+    added = [skill for skill in second.skills if skill not in first.known_skills]
+    first.skills.extend(added)
+    first.known_skills.update(added)
     if second.joined_at is not None and (first.joined_at is None or second.joined_at < first.joined_at):
         first.joined_at = second.joined_at
     if first.role is None:
@@ -112,7 +116,9 @@ def _merge(first: _Member, second: _Member) -> None:
         if name == UNREADABLE and name in first.extra:
             first.extra[name] = {**value, **first.extra[name]}
         elif first.extra.setdefault(name, value) != value:
-            first.extra[free_name(name, first.extra)] = value
+            free = free_name(name, first.extra, first.numbers.get(name, 2))
+            first.numbers[name] = int(free.rpartition("#")[2])
+            first.extra[free] = value
 
 
 def _make_room(extra: dict[str, Any], name: str) -> None:

@@ -181,3 +181,7 @@ def test_long_keys_cost_what_comparing_them_costs() -> None:
     long = a.text("x" * 1_000_000) + a.MEMOIZE
     uses = a.MARK + b"h\x01N" * 10 + a.SET_ITEMS
     assert "too costly to hash" in refusal(a.whole(a.EMPTY_DICT + a.MEMOIZE + long + a.NONE + a.SET_ITEM + uses))
+
+
+def test_the_memo_counts_as_memory_to_the_last_opcode() -> None:
+    assert "far more memory" in refusal(a.whole(a.EMPTY_DICT + a.MEMOIZE * 6_000_000))

@@ -1,6 +1,7 @@
 """Who belongs to a project, and who may see it (V6)."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -165,3 +166,10 @@ def test_skills_that_are_not_text_become_text() -> None:
 def test_what_is_no_team_is_damage(members: Any, collaborators: Any) -> None:
     with pytest.raises(DamagedRecordError):
         Team(members, collaborators)
+
+
+def test_merging_thousands_of_entries_takes_no_longer_than_as_many_members() -> None:
+    began = time.process_time()
+    team = Team([entry("bob", skills=[f"skill {number}"], a=number) for number in range(10_000)])
+    assert time.process_time() - began < 3
+    assert (len(team.of("bob")["skills"]), team.of("bob")["extra"]["a#10000"]) == (10_000, 9_999)
