@@ -4,6 +4,10 @@ How the transactions go is in socrates/cli/migrating.py.
 
 Exit status: 0; 1 when rows went to quarantine for another reason than a missing project; 2 when refused, and then the
 database is as it was.
+
+A program that calls Alembic (its configuration has no `cmd_opts`) gets exceptions instead, and nothing is printed. In
+the configuration's attributes it may hand over "options", what `-x` gives at a terminal, and "only_new": touch nothing
+but an empty file. `socrates.database.migrations.create_schema` is the one such program here.
 """
 
 import os
@@ -20,6 +24,7 @@ from socrates.config import Settings
 from socrates.database.urls import database_url, sqlite_path
 from socrates.errors import MigrationError, SocratesError
 from socrates.models import Base
+from socrates.v1.importer import Progress
 from socrates.v1.migration import ATTRIBUTE, Migration, require_v1_file
 from socrates.v1.options import Options, parse_options
 
@@ -44,27 +49,26 @@ def _url(options: Options) -> sa.URL:
     return database_url(Settings(), options.url, context.config.get_main_option("sqlalchemy.url"))
 
 
-def run(options: Options) -> Migration:
+def run(options: Options, progress: Progress) -> Migration:
     """Do what Alembic was asked to, on the database that the options, the environment or alembic.ini name."""
     url = _url(options)
     path = sqlite_path(url)
     require_report_place(options, path)
     if options.v1 is not None:
         require_v1_file(options.v1)
-    with progress_bar() as progress:
-        if path is None:
-            migration = Migration(options, None, progress, shown_as=url.render_as_string(hide_password=True))
-            context.config.attributes[ATTRIBUTE] = migration
-            migrate_postgres(url, migration, _run_revisions)
-            return migration
-        migration = Migration(options, path, progress)
+    if path is None:
+        migration = Migration(options, None, progress, shown_as=url.render_as_string(hide_password=True))
         context.config.attributes[ATTRIBUTE] = migration
-        if not _is_migrating():
-            look(path, migration, _only_look)
-        elif options.dry_run:
-            return rehearse(path, options, progress, _run_revisions)
-        else:
-            migrate_sqlite(migration, _run_revisions)
+        migrate_postgres(url, migration, _run_revisions)
+        return migration
+    migration = Migration(options, path, progress)
+    context.config.attributes[ATTRIBUTE] = migration
+    if not _is_migrating():
+        look(path, migration, _only_look)
+    elif options.dry_run:
+        return rehearse(path, options, progress, _run_revisions)
+    else:
+        migrate_sqlite(migration, _run_revisions)
     return migration
 
 
@@ -87,6 +91,8 @@ def _run_revisions(connection: sa.Connection, migration: Migration) -> bool:
     """Run what Alembic was asked for; tell whether there is something to commit."""
     if not _is_migrating():
         return _only_look(connection, migration)
+    if context.config.attributes.get("only_new") and not migration.is_new(connection, context.get_head_revision()):
+        return False  # another process has made the schema since the caller looked
     had_versions = _has_versions(connection)
     context.config.attributes[ATTRIBUTE] = migration
     context.configure(connection=connection, **CONFIGURATION)
@@ -144,16 +150,21 @@ def _state_after_interrupt() -> str:
     return f"the database could not be proven to be as it was, so its backup is kept: {migration.backup}"
 
 
+def _show_no_progress(_table: str, _done: int, _total: int) -> None:
+    pass
+
+
 def main() -> None:
     if context.config.cmd_opts is None and not context.is_offline_mode():
-        run(parse_options({}))  # called from code, which wants exceptions and prints for itself
+        run(parse_options(context.config.attributes.get("options", {})), _show_no_progress)
         return
     try:
         options = parse_options(context.get_x_argument(as_dictionary=True))
         if context.is_offline_mode():
             _write_script(options)
             return
-        migration = run(options)
+        with progress_bar() as progress:
+            migration = run(options, progress)
         if _is_migrating():
             _tell(migration, options)
     except (SocratesError, CommandError, sa.exc.SQLAlchemyError, OSError) as error:

@@ -37,7 +37,7 @@ Option = Annotated[
 
 @app.command()
 def upgrade(database: Database = None, x: Option = None) -> None:
-    """Bring a v1 file, or an empty database, to the current schema."""
+    """Bring a v1 file, an earlier schema of ours, or an empty database to the current schema."""
     migrations.upgrade(_options(database, x))
 
 

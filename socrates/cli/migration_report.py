@@ -71,6 +71,8 @@ def print_outcome(migration: Migration) -> None:
         console.print(f"{escape(database)}: the new tables are taken back.")
     elif migration.set_aside:
         console.print(f"{escape(database)}: v1's tables are set aside. Their rows come with: alembic upgrade head")
+    elif migration.was_ours:
+        console.print(f"{escape(database)}: the schema was upgraded; no row was touched.")
     else:
         console.print(f"{escape(database)}: an empty database, which has the schema now. There was nothing to import.")
     for remark in migration.remarks:

@@ -1,13 +1,26 @@
-"""Running the revisions from code, from a checkout as well as from an installed wheel."""
+"""Running the revisions from code, from a checkout as well as from an installed wheel.
 
+Alembic is loaded only when a revision has to run: whoever opens a database that is at head never needs it.
+"""
+
+import sqlite3
+import threading
 from argparse import Namespace
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
+from sqlalchemy.exc import SQLAlchemyError
 
 import socrates
+from socrates.errors import MigrationError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+# Alembic hands env.py its context through a global, so two threads that ran it at once would get each other's.
+_one_at_a_time = threading.RLock()
 
 
 def directory() -> Path:
@@ -17,19 +30,68 @@ def directory() -> Path:
     return packaged if packaged.is_dir() else package.parent / "alembic"
 
 
+@cache
+def head_revision() -> str:
+    """The newest revision. Revisions are numbered in their order, and each one's file begins with its number."""
+    return max(path.name.partition("_")[0] for path in (directory() / "versions").glob("[0-9]*_*.py"))
+
+
+def current_revision(connection: sqlite3.Connection) -> str | None:
+    """The revision that a SQLite database is at; None when it has none: it is empty, v1's or somebody else's.
+
+    Raises sqlite3.Error, also for a file that is no database.
+    """
+    mark = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+    if connection.execute(mark).fetchone() is None:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def create_schema(path: Path) -> None:
+    """Bring an empty or missing SQLite file to head: what a program calls that opens one, from any thread.
+
+    Prints nothing, makes no backup, and knows no other database than `path`, whatever the environment names. Does
+    nothing when another process has just done the same. Raises, and leaves the file as it was: NotRecognisedError for
+    a v1 file, which is never upgraded without its owner, and for a database with other tables; SchemaError for one at
+    another revision; MigrationError when the file cannot be made or used.
+    """
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    # Absolute, so that no path can be taken for a URL, for memory or for somebody's home.
+    attributes = {"options": {"url": str(path.absolute())}, "only_new": True}
+    try:
+        with _one_at_a_time:
+            command.upgrade(_config(attributes=attributes), "head")
+    except (CommandError, SQLAlchemyError, OSError) as error:
+        raise MigrationError(f"{path}: the schema could not be made: {error}. Nothing was changed.") from error
+
+
 def upgrade(options: Mapping[str, str], revision: str = "head") -> None:
     """`alembic upgrade`, with `options` as its ``-x`` arguments. Prints the outcome; raises SystemExit like it."""
-    command.upgrade(_config(options), revision)
+    from alembic import command  # noqa: PLC0415 - see above
+
+    with _one_at_a_time:
+        command.upgrade(_config(_typed(options)), revision)
 
 
 def downgrade(options: Mapping[str, str], revision: str = "base") -> None:
     """`alembic downgrade`, in the same way."""
-    command.downgrade(_config(options), revision)
+    from alembic import command  # noqa: PLC0415 - see above
+
+    with _one_at_a_time:
+        command.downgrade(_config(_typed(options)), revision)
 
 
-def _config(options: Mapping[str, str]) -> Config:
-    arguments = [f"{name}={value}" for name, value in options.items()]
-    # cmd_opts is what tells env.py that a person at a terminal asks, who wants messages and an exit status.
-    config = Config(cmd_opts=Namespace(x=arguments))
+def _typed(options: Mapping[str, str]) -> Namespace:
+    return Namespace(x=[f"{name}={value}" for name, value in options.items()])
+
+
+def _config(typed: Namespace | None = None, attributes: dict[str, object] | None = None) -> "Config":
+    """`typed` is what tells env.py that a person at a terminal asks, who wants messages and an exit status."""
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
+    config = Config(cmd_opts=typed, attributes=attributes or {})
     config.set_main_option("script_location", str(directory()).replace("%", "%%"))
     return config

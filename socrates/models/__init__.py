@@ -5,7 +5,7 @@ Entities live inside a unit of work. Every relationship raises when it is read w
 
 from socrates.models.base import Base
 from socrates.models.conversation import ConversationMessage
-from socrates.models.knowledge import CachedEmbedding, KnowledgeDocument
+from socrates.models.knowledge import CachedEmbedding, KnowledgeDocument, KnowledgeSuggestion
 from socrates.models.learning import BehaviorPattern, QuestionEffectiveness
 from socrates.models.llm import APIKey, LLMProviderConfig, LLMUsage
 from socrates.models.maturity import (
@@ -34,6 +34,7 @@ __all__ = [
     "ImportNote",
     "ImportRun",
     "KnowledgeDocument",
+    "KnowledgeSuggestion",
     "LLMProviderConfig",
     "LLMUsage",
     "MaturityEvent",

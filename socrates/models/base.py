@@ -62,6 +62,10 @@ WITHOUT_ROWID = {"sqlite_with_rowid": False}
 """For children with a composite key: one b-tree in place of two, in which a parent's rows lie together."""
 
 
+ARCHIVED_ONLY: dict[str, Any] = {"sqlite_where": text("is_archived = 1"), "postgresql_where": text("is_archived")}
+"""For an index of what is archived: on each engine the condition that `.where(Project.is_archived)` compiles to."""
+
+
 def position_check() -> CheckConstraint:
     """`position` counts from 0."""
     return CheckConstraint("position >= 0", name="position")

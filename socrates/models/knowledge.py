@@ -1,4 +1,4 @@
-"""Documents that users upload, and the embeddings that have been computed."""
+"""Documents that users upload, what agents suggest to add, and the embeddings that have been computed."""
 
 from datetime import datetime
 
@@ -23,6 +23,34 @@ class KnowledgeDocument(Base):
     content: Mapped[str]
     embedding: Mapped[bytes | None]
     uploaded_at: Mapped[datetime | None]
+    extra: Mapped[Extra]
+
+
+class KnowledgeSuggestion(Base):
+    """What an agent suggests that a project's knowledge should hold, and what became of it.
+
+    `topic` is what it is about, `reason` why the agent wants it. `decided_at` and `decided_by` are None while `status`
+    is "pending"; it becomes "approved" or "rejected".
+    """
+
+    __tablename__ = "knowledge_suggestions"
+    __table_args__ = (
+        CheckConstraint("status IN ('pending', 'approved', 'rejected')", name="status"),
+        Index(None, "project_id", "status", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    content: Mapped[str]
+    category: Mapped[str]
+    topic: Mapped[str]
+    difficulty: Mapped[str] = mapped_column(default="intermediate")
+    reason: Mapped[str] = mapped_column(default="insufficient_context")
+    agent: Mapped[str] = mapped_column(default="unknown")
+    status: Mapped[str] = mapped_column(default="pending")
+    created_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
     extra: Mapped[Extra]
 
 

@@ -196,3 +196,6 @@ TABLES_OF: dict[str, tuple[Table, ...]] = {
     "llm_usage": (LLM_USAGE,),
 }
 """v1 table → the tables that one of its rows fills, the parent first. The order is that of the import."""
+
+LATER_TABLES = ("knowledge_suggestions",)
+"""Tables with a key `id` that v1 had nothing for, made by later revisions: what they hold was written since."""

@@ -1,18 +1,18 @@
-"""What the first two revisions do beside creating the schema: recognise, back up, rename, import, and give back.
+"""What the revisions do beside changing the schema: recognise, back up, rename, import, and give back.
 
 `alembic/env.py` makes one `Migration` a run and hands it to the revisions by the configuration's attributes. All of it
 happens inside the one transaction that env.py holds open.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from socrates.errors import ChangedSinceError, MigrationError, NotRecognisedError
+from socrates.errors import ChangedSinceError, MigrationError, NotRecognisedError, SchemaError
 from socrates.v1.backup import back_up, check_free_space
 from socrates.v1.check import changes_since, check_source
 from socrates.v1.files import is_rolled_back, read_only, same_content
@@ -29,6 +29,7 @@ from socrates.v1.shapes import (
     FileKind,
     backups_in,
     further_tables,
+    names_in,
     recognise,
     v1_tables_in,
 )
@@ -66,9 +67,36 @@ class Migration:
         self.committed = False
         self.upgraded = self.downgraded = False
         """Whether a revision has run, and which way."""
+        self.was_ours = False
+        """Whether the database had a revision of ours when an upgrade began."""
         self.set_aside = self.given_back = 0
         """How many of v1's tables were renamed, either way."""
         self._progress = progress
+
+    def is_new(self, connection: Connection, head: str | None) -> bool:
+        """Tell an empty file from one at `head`, for a program that opens it.
+
+        Raises NotRecognisedError for v1's and others' files, SchemaError for another revision: a program must not
+        upgrade what its owner has not been asked about.
+        """
+        raw = _sqlite(connection)
+        kind = recognise(raw, frozenset(), self.name)
+        if kind is FileKind.EMPTY:
+            return True
+        if kind is FileKind.V1:
+            raise NotRecognisedError(
+                f"{self.name} is a database that v1 wrote. Nothing was changed. Close v1, then upgrade it: "
+                f"socrates db upgrade {self.name}, or: alembic upgrade head"
+            )
+        revisions = {name for (name,) in raw.execute("SELECT version_num FROM alembic_version")}
+        if revisions != {head}:
+            raise SchemaError(
+                f"{self.name} is at revision {', '.join(sorted(revisions))}, and this version works on {head}. "
+                f"Nothing was changed. Upgrade it: socrates db upgrade {self.name}, or: alembic upgrade head. If that "
+                "does not know the file's revision, a newer version of socrates made it: install that one."
+            )
+        self.check_schema(connection)
+        return False
 
     # Revision 0001
 
@@ -98,13 +126,7 @@ class Migration:
     def give_back(self, connection: Connection, drop_schema: Callable[[], None]) -> None:
         """Drop the schema and give v1's tables their names again. Raises MigrationError."""
         self.downgraded = True
-        target = _target(connection)
-        filled = [name for name in _own_tables() if target.query(f"SELECT 1 FROM {name} LIMIT 1")]  # noqa: S608
-        if filled and not self.options.discard:
-            raise ChangedSinceError(
-                f"these tables are not empty: {', '.join(filled)}. Nothing was changed. "
-                "To lose what they hold, run it again with -x discard=1"
-            )
+        filled = self._require_unfilled(_target(connection), _own_tables())
         if self.backup is None and self.database is not None and filled:
             self._back_up()
         drop_schema()
@@ -118,7 +140,7 @@ class Migration:
 
     def import_rows(self, connection: Connection) -> None:
         """Import v1's rows, if there are any to import. Raises MigrationError."""
-        self.upgraded = True
+        self._begin_upgrade()
         with self._source(connection) as reader:
             if reader is None:
                 return
@@ -162,7 +184,7 @@ class Migration:
                 )
             if run is not None:
                 self._require_v1_rows(connection, target, run)
-        if self.database is not None:
+        if self.database is not None and self.backup is None:
             self._back_up()
         for name in _own_tables():
             target.execute(f"DELETE FROM {name}")  # noqa: S608 - names of this package only
@@ -177,7 +199,45 @@ class Migration:
                 "Nothing was changed. To have them as they are now, run it again with -x discard=1"
             )
 
+    # Later revisions
+
+    def prepare_addition(self, connection: Connection, ours: frozenset[str]) -> None:
+        """Before `ours`, tables and indexes, are added: back up, unless this run has. Raises MigrationError."""
+        if self.database is not None:
+            in_the_way = sorted(name for name in names_in(_sqlite(connection)) if name.lower() in ours)
+            if in_the_way:
+                raise NotRecognisedError(
+                    f"{self.name} holds tables or indexes that bear names of the new schema: {', '.join(in_the_way)}. "
+                    "Nothing was changed. Rename or remove them, then run the upgrade again."
+                )
+        self._begin_upgrade()
+
+    def prepare_removal(self, connection: Connection, tables: Sequence[str]) -> None:
+        """Before `tables` are dropped: refuse to lose what they hold, and back up. Raises MigrationError."""
+        self.downgraded = True
+        self._require_unfilled(_target(connection), tables)
+        if self.database is not None and self.backup is None:
+            self._back_up()
+
     # Common
+
+    def _begin_upgrade(self) -> None:
+        """Back up if this is the run's first revision. Later ones must not: SQLite may keep readers out by then."""
+        if not self.upgraded:
+            self.was_ours = True
+            if self.database is not None:
+                self._back_up()
+        self.upgraded = True
+
+    def _require_unfilled(self, target: Target, tables: Sequence[str]) -> bool:
+        """Tell whether one of `tables` holds a row that may be lost. Raises ChangedSinceError when it may not."""
+        filled = [name for name in tables if target.query(f"SELECT 1 FROM {name} LIMIT 1")]  # noqa: S608
+        if filled and not self.options.discard:
+            raise ChangedSinceError(
+                f"these tables are not empty: {', '.join(filled)}. Nothing was changed. "
+                "To lose what they hold, run it again with -x discard=1"
+            )
+        return bool(filled)
 
     def check_schema(self, connection: Connection) -> None:
         """Raises NotRecognisedError when the database bears a revision of ours, but not our tables.
@@ -198,9 +258,12 @@ class Migration:
                 )
 
     def check_foreign_keys(self, connection: Connection) -> None:
-        """Raises MigrationError when a row of the new tables refers to one that is not there."""
-        if self.database is None or not self.upgraded:
-            return  # PostgreSQL enforces them as it goes
+        """Raises MigrationError when an imported row refers to one that is not there.
+
+        PostgreSQL enforces them as it goes. Of rows that were written since, an upgrade has no say.
+        """
+        if self.database is None or self.report is None:
+            return
         raw = _sqlite(connection)
         there = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for name in there.intersection(_own_tables()):

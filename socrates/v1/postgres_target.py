@@ -43,6 +43,10 @@ class PostgresTarget(Target):
         for rows in super().read_back(table, low, high):
             yield [_mapped(row, readers) for row in rows]
 
+    def has_table(self, name: str) -> bool:
+        ((found,),) = self.query("SELECT to_regclass(?) IS NOT NULL", (name,))
+        return bool(found)
+
     def holds(self, text: str) -> bool:
         return "\x00" not in text and len(text.encode()) <= _MAX_KEY_BYTES
 

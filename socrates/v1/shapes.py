@@ -65,6 +65,11 @@ def backups_in(connection: sqlite3.Connection) -> dict[str, str]:
     return {name: name + BACKUP_SUFFIX for name in V1_TABLES if name + BACKUP_SUFFIX in tables}
 
 
+def names_in(connection: sqlite3.Connection) -> frozenset[str]:
+    """The names of everything in the schema but SQLite's own."""
+    return frozenset(_objects(connection))
+
+
 def recognise(connection: sqlite3.Connection, ours: frozenset[str], path: str) -> FileKind:
     """Say what the database is. `ours`: the names that our own schema needs; `path` is for the message.
 

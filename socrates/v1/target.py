@@ -85,6 +85,9 @@ class Target:
         cursor.execute(self._with_placeholders(sql), tuple(parameters))
         cursor.close()
 
+    def has_table(self, name: str) -> bool:
+        return bool(self.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)))
+
     def holds(self, _text: str) -> bool:
         """Whether the engine's text can hold a key that SQLite held."""
         return True

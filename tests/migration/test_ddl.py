@@ -1,4 +1,4 @@
-"""Revision 0001 creates what the models say, and both are what the snapshots show.
+"""The revisions together create what the models say, and both are what the snapshots show.
 
 After a wanted change run `SOCRATES_UPDATE_SNAPSHOTS=1 python -m pytest tests/migration/test_ddl.py` and read
 the difference before committing it.
@@ -17,18 +17,29 @@ from sqlalchemy import Connection, create_engine, text
 
 from socrates.models import Base
 
-REVISION = Path(__file__).parents[2] / "alembic" / "versions" / "0001_rename_v1_and_create_schema.py"
+REVISIONS = Path(__file__).parents[2] / "alembic" / "versions"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
 @pytest.fixture(scope="module")
-def revision() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("revision_0001", REVISION)
+def revisions() -> list[ModuleType]:
+    """The revisions that change the schema, in their order."""
+    modules = [loaded(path) for path in sorted(REVISIONS.glob("0*.py"))]
+    return [module for module in modules if hasattr(module, "create_schema")]
+
+
+def loaded(path: Path) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(f"revision_{path.stem}", path)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+def create_all(revisions: list[ModuleType]) -> None:
+    for revision in revisions:
+        revision.create_schema()
 
 
 def schema_of(connection: Connection) -> dict[str, str]:
@@ -37,41 +48,42 @@ def schema_of(connection: Connection) -> dict[str, str]:
     return {name: " ".join(sql.split()) for name, sql in rows}
 
 
-def test_revision_and_models_agree(revision: ModuleType, tmp_path: Path) -> None:
+def test_revisions_and_models_agree(revisions: list[ModuleType], tmp_path: Path) -> None:
     by_models = create_engine(f"sqlite:///{tmp_path / 'models.db'}")
-    by_revision = create_engine(f"sqlite:///{tmp_path / 'revision.db'}")
+    by_revisions = create_engine(f"sqlite:///{tmp_path / 'revisions.db'}")
     Base.metadata.create_all(by_models)
-    # The convention of target_metadata must not be put on top of the revision's names.
+    # The convention of target_metadata must not be put on top of the revisions' names.
     options = {"target_metadata": Base.metadata}
-    with by_revision.begin() as connection:
+    with by_revisions.begin() as connection:
         with Operations.context(MigrationContext.configure(connection, opts=options)):
-            revision.create_schema()
+            create_all(revisions)
         made = schema_of(connection)
     with by_models.connect() as connection:
         wanted = schema_of(connection)
     by_models.dispose()
-    by_revision.dispose()
+    by_revisions.dispose()
 
     assert made == wanted
     assert len(made) > len(Base.metadata.tables)
 
 
-def test_drop_schema_leaves_nothing(revision: ModuleType) -> None:
+def test_drop_schema_takes_back_what_each_revision_made(revisions: list[ModuleType]) -> None:
     engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        with Operations.context(MigrationContext.configure(connection)):
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        before = []
+        for revision in revisions:
+            before.append(schema_of(connection))
             revision.create_schema()
+        for revision in reversed(revisions):
             revision.drop_schema()
-        left = schema_of(connection)
+            assert schema_of(connection) == before.pop()
     engine.dispose()
-
-    assert left == {}
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_ddl_is_that_of_the_snapshot(revision: ModuleType, dialect: str) -> None:
+def test_ddl_is_that_of_the_snapshot(revisions: list[ModuleType], dialect: str) -> None:
     snapshot = SNAPSHOTS / f"schema.{dialect}.sql"
-    ddl = compiled_ddl(revision, dialect)
+    ddl = compiled_ddl(revisions, dialect)
     if os.environ.get("SOCRATES_UPDATE_SNAPSHOTS") == "1":
         snapshot.write_text(ddl, encoding="utf-8")
 
@@ -81,12 +93,12 @@ def test_ddl_is_that_of_the_snapshot(revision: ModuleType, dialect: str) -> None
     )
 
 
-def compiled_ddl(revision: ModuleType, dialect: str) -> str:
-    """What create_schema would send to an engine, without the engine."""
+def compiled_ddl(revisions: list[ModuleType], dialect: str) -> str:
+    """What the revisions would send to an engine, without the engine."""
     buffer = StringIO()
     context = MigrationContext.configure(dialect_name=dialect, opts={"as_sql": True, "output_buffer": buffer})
     with Operations.context(context):
-        revision.create_schema()
+        create_all(revisions)
     lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
     statements = "\n".join(lines).split(";\n")
     return "\n\n".join(f"{statement.strip()};" for statement in statements if statement.strip()) + "\n"

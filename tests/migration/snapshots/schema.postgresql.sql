@@ -363,3 +363,28 @@ CREATE TABLE v1_import_notes (
     CONSTRAINT ck_v1_import_notes_position CHECK (position >= 0),
     CONSTRAINT fk_v1_import_notes_run_id_v1_import_runs FOREIGN KEY(run_id) REFERENCES v1_import_runs (id) ON DELETE CASCADE
 );
+
+CREATE TABLE knowledge_suggestions (
+    id TEXT COLLATE "C" NOT NULL,
+    project_id TEXT COLLATE "C" NOT NULL,
+    content TEXT COLLATE "C" NOT NULL,
+    category TEXT COLLATE "C" NOT NULL,
+    topic TEXT COLLATE "C" NOT NULL,
+    difficulty TEXT COLLATE "C" NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
+    agent TEXT COLLATE "C" NOT NULL,
+    status TEXT COLLATE "C" NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE,
+    decided_by TEXT COLLATE "C",
+    extra JSON DEFAULT '{}' NOT NULL,
+    CONSTRAINT pk_knowledge_suggestions PRIMARY KEY (id),
+    CONSTRAINT ck_knowledge_suggestions_status CHECK (status IN ('pending', 'approved', 'rejected')),
+    CONSTRAINT fk_knowledge_suggestions_project_id_projects FOREIGN KEY(project_id) REFERENCES projects (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_knowledge_suggestions_project_id_status_created_at ON knowledge_suggestions (project_id, status, created_at);
+
+CREATE INDEX ix_projects_archived_at_id ON projects (archived_at, id) WHERE is_archived;
+
+CREATE INDEX ix_users_archived_at_username ON users (archived_at, username) WHERE is_archived;

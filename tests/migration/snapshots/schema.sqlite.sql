@@ -376,3 +376,28 @@ CREATE TABLE v1_import_notes (
     CONSTRAINT fk_v1_import_notes_run_id_v1_import_runs FOREIGN KEY(run_id) REFERENCES v1_import_runs (id) ON DELETE CASCADE
 )
  WITHOUT ROWID;
+
+CREATE TABLE knowledge_suggestions (
+    id TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    content TEXT NOT NULL,
+    category TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    difficulty TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created_at DATETIME NOT NULL,
+    decided_at DATETIME,
+    decided_by TEXT,
+    extra JSON DEFAULT '{}' NOT NULL,
+    CONSTRAINT pk_knowledge_suggestions PRIMARY KEY (id),
+    CONSTRAINT ck_knowledge_suggestions_status CHECK (status IN ('pending', 'approved', 'rejected')),
+    CONSTRAINT fk_knowledge_suggestions_project_id_projects FOREIGN KEY(project_id) REFERENCES projects (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_knowledge_suggestions_project_id_status_created_at ON knowledge_suggestions (project_id, status, created_at);
+
+CREATE INDEX ix_projects_archived_at_id ON projects (archived_at, id) WHERE is_archived = 1;
+
+CREATE INDEX ix_users_archived_at_username ON users (archived_at, username) WHERE is_archived = 1;

@@ -22,6 +22,7 @@ from socrates.models import (
     ImportNote,
     ImportRun,
     KnowledgeDocument,
+    KnowledgeSuggestion,
     LLMUsage,
     MaturityEvent,
     PendingQuestion,
@@ -79,6 +80,9 @@ def full_project() -> Project:
     project.analytics_metrics = AnalyticsMetrics()
     project.notes = [ProjectNote(id="n", title="t", content="c", tags=[ProjectNoteTag(position=0, tag="urgent")])]
     project.documents = [KnowledgeDocument(id="d", user_id="ada", filename="a.txt", content="text")]
+    project.suggestions = [
+        KnowledgeSuggestion(id="s", content="Tides", category="domain", topic="harbours", created_at=NOW)
+    ]
     return project
 
 
@@ -122,7 +126,7 @@ def test_the_database_deletes_every_child_with_its_project(engine: Engine) -> No
         before = child_counts(session)
         assert before.pop("project_requirements") == 2
         assert set(before.values()) == {1}
-        assert len(before) == 13
+        assert len(before) == 14
 
     with Session(engine) as session, session.begin():
         session.delete(session.get_one(Project, "p"))
@@ -150,6 +154,17 @@ def test_children_come_in_their_order_when_asked_for_and_not_otherwise(engine: E
         assert [item.value for item in project.requirements] == ["first", "second"]
         with pytest.raises(InvalidRequestError, match="lazy='raise'"):
             _ = project.messages
+
+
+def test_a_suggestion_is_pending_until_somebody_decides(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        session.add(full_project())
+
+    with Session(engine) as session:
+        suggestion = session.get_one(KnowledgeSuggestion, "s")
+        assert (suggestion.status, suggestion.decided_at, suggestion.decided_by) == ("pending", None, None)
+        assert (suggestion.difficulty, suggestion.reason) == ("intermediate", "insufficient_context")
+        assert (suggestion.agent, suggestion.extra) == ("unknown", {})
 
 
 def test_a_decimal_or_extra_that_only_looks_equal_is_written(engine: Engine) -> None:
@@ -197,6 +212,12 @@ def test_an_import_run_owns_its_digests_and_notes(engine: Engine) -> None:
         (
             CachedEmbedding(model="m", text_hash="h", dimensions=2, vector=b"1234567", created_at=NOW),
             "ck_embedding_cache_vector",
+        ),
+        (
+            KnowledgeSuggestion(
+                id="s", project_id="p", content="", category="", topic="", status="open", created_at=NOW
+            ),
+            "ck_knowledge_suggestions_status",
         ),
     ],
 )

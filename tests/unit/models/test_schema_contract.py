@@ -48,6 +48,8 @@ CONTRACT = {
     " learned_at? updated_at? extra",
     "knowledge_documents": "id* project_id user_id filename file_size? content_type? content embedding?"
     " uploaded_at? extra",
+    "knowledge_suggestions": "id* project_id content category topic difficulty reason agent status created_at"
+    " decided_at? decided_by? extra",
     "llm_provider_configs": "id* user_id provider is_default enabled settings created_at? updated_at? extra",
     "api_keys": "id* user_id provider encrypted_key key_hash created_at? updated_at? last_used_at?",
     "llm_usage": "id* user_id provider model timestamp? input_tokens? output_tokens? total_tokens?"
@@ -73,6 +75,7 @@ CHECKED = {
     "version >= 1": "version",
     "dimensions > 0": "dimensions",
     "length(vector) = 4 * dimensions": "vector",
+    "status IN ('pending', 'approved', 'rejected')": "status",
 }
 """Every rule that the database checks, and the last part of its constraint's name."""
 
