@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 CORE := $(VENV)/.core
 FULL := $(VENV)/.full
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+BENCH := $(BIN)/python -m pytest tests/performance -o python_files='bench_*.py' --benchmark-quiet
 SAMPLE := tests/support/v1_samples/nine-tables.db
 
 .PHONY: help install run test test-long bench bench-quick lint format clean
@@ -39,10 +40,10 @@ test-long: $(FULL) ## The same campaigns with larger numbers
 	SOCRATES_LONG=1 $(BIN)/python -m pytest -n 2 -m ""
 
 bench: $(FULL) ## Measure beside v1; writes build/bench/report.json
-	$(BIN)/python -m tests.performance.import_speed
+	$(BENCH)
 
 bench-quick: $(FULL) ## Only see that the bench runs
-	$(BIN)/python -m tests.performance.import_speed --quick
+	$(BENCH) --quick --bench-report=build/bench/quick.json
 
 lint: $(FULL) ## Lint, types, layers
 	$(BIN)/ruff check .

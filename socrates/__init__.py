@@ -9,26 +9,55 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from socrates.config import Settings
-    from socrates.errors import ConfigurationError, DatabaseError, MigrationError, SocratesError
+    from socrates.drafts import NewMaturityEvent, NewMessage, NewSpec
+    from socrates.errors import (
+        AlreadyExistsError,
+        BusyError,
+        ClosedError,
+        ConfigurationError,
+        ConflictError,
+        DatabaseError,
+        InvalidValueError,
+        MigrationError,
+        NotFoundError,
+        QuotaExceededError,
+        SchemaError,
+        SocratesError,
+    )
+    from socrates.store import Store, UnitOfWork
 
 __version__ = "2.0.0a1"
 
-_HOME_OF = {
-    "Settings": "socrates.config",
-    "SocratesError": "socrates.errors",
-    "ConfigurationError": "socrates.errors",
-    "DatabaseError": "socrates.errors",
-    "MigrationError": "socrates.errors",
-}
-
 __all__ = [
+    "AlreadyExistsError",
+    "BusyError",
+    "ClosedError",
     "ConfigurationError",
+    "ConflictError",
     "DatabaseError",
+    "InvalidValueError",
     "MigrationError",
+    "NewMaturityEvent",
+    "NewMessage",
+    "NewSpec",
+    "NotFoundError",
+    "QuotaExceededError",
+    "SchemaError",
     "Settings",
     "SocratesError",
+    "Store",
+    "UnitOfWork",
     "__version__",
 ]
+
+_HOME_OF = {
+    "NewMaturityEvent": "socrates.drafts",
+    "NewMessage": "socrates.drafts",
+    "NewSpec": "socrates.drafts",
+    "Settings": "socrates.config",
+    "Store": "socrates.store",
+    "UnitOfWork": "socrates.store",
+} | {name: "socrates.errors" for name in __all__ if name.endswith("Error")}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,6 +17,21 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None,
         description="URL of the database, or the path of a SQLite file; default data_dir/projects.db",
+    )
+    pool_size: int = Field(default=10, ge=1, le=10, description="how many reads can be at work at once")
+    lock_timeout: float = Field(
+        default=60.0, gt=0, description="seconds to wait for the writer, a reader or another process before BusyError"
+    )
+    close_timeout: float = Field(
+        default=10.0, ge=0, description="seconds that closing waits for units of work and reads that are under way"
+    )
+    sqlite_driver: Literal["onehop", "stock"] = Field(
+        default="onehop",
+        description="stock: SQLAlchemy's own aiosqlite dialect; slower, but a way out",
+    )
+    sqlite_synchronous: Literal["NORMAL", "FULL"] = Field(
+        default="NORMAL",
+        description="NORMAL survives a crash of the program; FULL also keeps the last commits when the power fails",
     )
 
     @property

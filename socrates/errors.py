@@ -2,12 +2,22 @@
 
     SocratesError
     ├── ConfigurationError          a setting or option that cannot be used as it is
+    ├── InvalidValueError           a value that cannot be stored, or an argument that makes no sense
+    ├── NotFoundError               no record has this key
+    │   ├── ProjectNotFoundError
+    │   └── UserNotFoundError
+    ├── AlreadyExistsError          a record has this key already
+    ├── ConflictError               somebody else saved the record since it was read
+    ├── QuotaExceededError          a limit is used up
     └── DatabaseError               the database, or the file that should be one
+        ├── BusyError               somebody else held the database for longer than the caller can wait
+        ├── ClosedError             the store, or the unit of work, is closed
+        ├── SchemaError             the database's schema is not the one this version works on
         ├── MigrationError          an upgrade or downgrade that was refused or rolled back
         │   ├── NotRecognisedError  the file is neither v1's, nor ours, nor empty
         │   ├── QuarantineError     strict mode met rows that cannot be read
         │   └── ChangedSinceError   a downgrade would lose what was written since the import
-        └── DamagedRecordError      one v1 record that cannot be read as what it should be
+        └── DamagedRecordError      one record that cannot be read as what it should be
 
 A message says what is wrong, where, and what to do about it. It never holds a key, a hash or a passcode.
 """
@@ -21,8 +31,89 @@ class ConfigurationError(SocratesError):
     """A setting or option that cannot be used as it is."""
 
 
+class InvalidValueError(SocratesError):
+    """A value cannot be stored, or an argument makes no sense. Nothing was changed."""
+
+
+class NotFoundError(SocratesError):
+    """No record of this `kind` has this `key`."""
+
+    def __init__(self, kind: str, key: object) -> None:
+        super().__init__(f"there is no {kind} {key!r}")
+        self.kind = kind
+        self.key = key
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.kind, self.key)
+
+
+class ProjectNotFoundError(NotFoundError):
+    """No project has this id."""
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__("project", project_id)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.key,)
+
+
+class UserNotFoundError(NotFoundError):
+    """No user has this name."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__("user", username)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.key,)
+
+
+class AlreadyExistsError(SocratesError):
+    """A record with this key is there already. Nothing was changed."""
+
+
+class ConflictError(SocratesError):
+    """Somebody else saved the record after it was read: `expected` is the version read, `actual` the one stored now."""
+
+    def __init__(self, key: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"{key!r} was saved by somebody else: you read version {expected}, the database has version {actual}. "
+            "Nothing was changed. Read it again and repeat the change."
+        )
+        self.key = key
+        self.expected = expected
+        self.actual = actual
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.key, self.expected, self.actual)
+
+
+class QuotaExceededError(SocratesError):
+    """`used` has reached `limit`. Nothing was changed."""
+
+    def __init__(self, what: str, used: int, limit: int) -> None:
+        super().__init__(f"{what}: {used} of {limit} are used up")
+        self.what = what
+        self.used = used
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.what, self.used, self.limit)
+
+
 class DatabaseError(SocratesError):
     """The database, or the file that should be one, cannot serve."""
+
+
+class BusyError(DatabaseError):
+    """Somebody else held the database, or its one writer, for longer than the setting `lock_timeout`."""
+
+
+class ClosedError(DatabaseError):
+    """The store, or the unit of work, is closed."""
+
+
+class SchemaError(DatabaseError):
+    """The database's schema is not the one this version works on; the message names the command that mends it."""
 
 
 class MigrationError(DatabaseError):
@@ -42,4 +133,4 @@ class ChangedSinceError(MigrationError):
 
 
 class DamagedRecordError(DatabaseError):
-    """One v1 record cannot be read. Its message is the reason that the quarantine keeps."""
+    """One record cannot be read. For v1's, the message is the reason that the quarantine keeps."""

@@ -23,6 +23,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from socrates.frozen import FrozenDict, FrozenList
+
 _PLAIN = frozenset({str, int, bool, type(None)})
 
 
@@ -64,7 +66,7 @@ def _encode_list(value: list[Any]) -> list[Any]:
     return [encode(item) for item in value]
 
 
-def _encode_set(value: set[Any]) -> dict[str, Any]:
+def _encode_set(value: set[Any] | frozenset[Any]) -> dict[str, Any]:
     # Sorted by encoded text: a set has no order of its own, and equal sets must give equal digests.
     return {"$set": sorted((encode(item) for item in value), key=json.dumps)}
 
@@ -78,6 +80,10 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     datetime: lambda value: {"$datetime": value.isoformat()},
     Decimal: lambda value: {"$decimal": str(value)},
     bytes: lambda value: {"$bytes": base64.b64encode(value).decode("ascii")},
+    # What a view holds goes back as what it was read from.
+    FrozenDict: _encode_dict,
+    FrozenList: lambda value: [encode(item) for item in value],
+    frozenset: _encode_set,
 }
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {

@@ -5,7 +5,10 @@ from typing import Annotated
 import typer
 
 import socrates
+from socrates.cli.db import REFUSED
 from socrates.cli.db import app as db
+from socrates.cli.tour import take_tour
+from socrates.errors import SocratesError
 
 app = typer.Typer(
     name="socrates",
@@ -14,6 +17,19 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a traceback's locals can hold keys and passcode hashes
 )
 app.add_typer(db, name="db")
+
+
+@app.command()
+def tour(
+    username: Annotated[str, typer.Argument(help="Whose projects to visit.")],
+    database: Annotated[str | None, typer.Argument(help="A path or URL; default as in the settings.")] = None,
+) -> None:
+    """Walk through a database by the calls of service code; nothing is changed."""
+    try:
+        take_tour(database, username)
+    except SocratesError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(REFUSED) from error
 
 
 def _show_version(wanted: bool) -> None:

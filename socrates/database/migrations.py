@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-import socrates
 from socrates.errors import MigrationError
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ _one_at_a_time = threading.RLock()
 
 def directory() -> Path:
     """Where env.py and the revisions lie: inside the package when it was installed, beside it in a checkout."""
-    package = Path(socrates.__file__).parent
+    package = Path(__file__).parents[1]
     packaged = package / "_migrations"
     return packaged if packaged.is_dir() else package.parent / "alembic"
 

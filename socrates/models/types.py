@@ -1,6 +1,7 @@
 """Column types that SQLAlchemy lacks: exact on both engines, with the same Python values on either."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -30,8 +31,16 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        # SQLite keeps text without a zone, which is UTC because nothing else is ever bound.
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return value.astimezone(UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        # Times are most of what a list of rows costs to read, and reading SQLite's text with its zone in one go halves
+        # that. It is kept without a zone, which is UTC because nothing else is ever bound.
+        return _utc_from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _utc_from_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value + "+00:00")
 
 
 class ExactDecimal(TypeDecorator[Decimal]):

@@ -192,19 +192,20 @@ def generated_v1_file(path: Path, projects: int, messages: int, seed: int = 0) -
         for owner in owners:
             v1.add_user(owner)
         for number in range(projects):
-            v1.add_project(**_generated_project(chance, f"project-{number}", chance.choice(owners), messages))
+            v1.add_project(**generated_project(chance, f"project-{number}", chance.choice(owners), messages))
             if number % 3 == 0:
-                v1.add_note(project_id=f"project-{number}", content=_words(chance, 60, 300))
+                v1.add_note(project_id=f"project-{number}", content=words(chance, 60, 300))
         for owner in owners:
             v1.add_effectiveness(user_id=owner)
             v1.add_usage(user_id=owner, cost=chance.randrange(10**6) / 10**6)
     return path
 
 
-def _generated_project(chance: random.Random, project_id: str, owner: str, messages: int) -> dict[str, Any]:
+def generated_project(chance: random.Random, project_id: str, owner: str, messages: int) -> dict[str, Any]:
+    """Return a usual project, as changes for `V1File.add_project`: an owner, two analysts, so many messages."""
     times = [(CREATED + timedelta(minutes=number)).isoformat() for number in range(messages)]
     conversation = [
-        {"timestamp": time, "content": _words(chance, 60, 300), "phase": "discovery"}
+        {"timestamp": time, "content": words(chance, 60, 300), "phase": "discovery"}
         | ({"type": "user", "author": owner} if place % 2 else {"type": "assistant", "question_number": place})
         for place, time in enumerate(times)
     ]
@@ -212,8 +213,8 @@ def _generated_project(chance: random.Random, project_id: str, owner: str, messa
     return {
         "project_id": project_id,
         "owner": owner,
-        "name": _words(chance, 5, 40),
-        "requirements": [_words(chance, 20, 80) for _ in range(4)],
+        "name": words(chance, 5, 40),
+        "requirements": [words(chance, 20, 80) for _ in range(4)],
         "collaborators": members[1:],
         "team_members": [
             {
@@ -235,7 +236,7 @@ def _generated_project(chance: random.Random, project_id: str, owner: str, messa
 def _generated_spec(chance: random.Random, place: int) -> dict[str, Any]:
     return {
         "category": chance.choice(("goals", "scope", "requirements")),
-        "content": _words(chance, 20, 80),
+        "content": words(chance, 20, 80),
         "confidence": chance.randrange(100) / 100,
         "value": 1.0,
         "source_field": "goals",
@@ -272,6 +273,7 @@ WORDS = [
 ]
 
 
-def _words(chance: random.Random, shortest: int, longest: int) -> str:
+def words(chance: random.Random, shortest: int, longest: int) -> str:
+    """Return a text of so many characters."""
     text = " ".join(chance.choices(WORDS, k=longest // 4))
     return text[: chance.randint(shortest, longest)]

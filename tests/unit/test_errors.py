@@ -1,6 +1,7 @@
 """The exceptions form the tree that the docstring draws."""
 
 import inspect
+import pickle
 
 import pytest
 
@@ -37,7 +38,31 @@ def test_the_root_is_an_ordinary_exception() -> None:
     assert errors.SocratesError.__bases__ == (Exception,)
 
 
+WITH_FIELDS: list[errors.SocratesError] = [
+    errors.NotFoundError("note", "n-1"),
+    errors.ProjectNotFoundError("p-1"),
+    errors.UserNotFoundError("ada"),
+    errors.ConflictError("p-1", 3, 5),
+    errors.QuotaExceededError("questions this month", 100, 100),
+]
+"""Those that make their message of what happened."""
+
+WITH_A_MESSAGE = [error for error in CLASSES.values() if error not in {type(each) for each in WITH_FIELDS}]
+
+
 @pytest.mark.parametrize("error", CLASSES.values(), ids=CLASSES.keys())
 def test_every_class_says_what_it_means(error: type[Exception]) -> None:
     assert error.__doc__
+
+
+@pytest.mark.parametrize("error", WITH_A_MESSAGE)
+def test_a_message_is_kept_as_it_is(error: type[Exception]) -> None:
     assert str(error("what, where, what to do")) == "what, where, what to do"
+
+
+@pytest.mark.parametrize("error", WITH_FIELDS, ids=lambda error: type(error).__name__)
+def test_a_message_names_what_happened_and_survives_a_pickle(error: errors.SocratesError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert (str(again), vars(again)) == (str(error), vars(error))
+    assert all(str(value) in str(error) for value in vars(error).values())

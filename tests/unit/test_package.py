@@ -30,11 +30,24 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_the_public_names_are_these() -> None:
     assert set(socrates.__all__) == {
+        "AlreadyExistsError",
+        "BusyError",
+        "ClosedError",
         "ConfigurationError",
+        "ConflictError",
         "DatabaseError",
+        "InvalidValueError",
         "MigrationError",
+        "NewMaturityEvent",
+        "NewMessage",
+        "NewSpec",
+        "NotFoundError",
+        "QuotaExceededError",
+        "SchemaError",
         "Settings",
         "SocratesError",
+        "Store",
+        "UnitOfWork",
         "__version__",
     }
     assert dir(socrates) == sorted(socrates.__all__)

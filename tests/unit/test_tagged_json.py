@@ -115,7 +115,7 @@ def test_the_order_of_keys_is_kept() -> None:
     assert list(through_json({2: 1, 1: 2})) == [2, 1]
 
 
-@pytest.mark.parametrize("value", [object(), 1j, frozenset({1}), bytearray(b"x"), range(3), timedelta(1), int])
+@pytest.mark.parametrize("value", [object(), 1j, bytearray(b"x"), range(3), timedelta(1), int])
 def test_a_type_without_a_form_is_refused(value: object) -> None:
     for holder in (value, [value], {"k": value}):
         with pytest.raises(TypeError, match="cannot be kept as JSON"):

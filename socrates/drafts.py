@@ -1,0 +1,44 @@
+"""What writes take where it is more than a few arguments: records that have no place in the database yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to append; without a `timestamp` it gets the current time."""
+
+    type: str
+    content: str
+    timestamp: datetime | None = None
+    phase: str | None = None
+    author: str | None = None
+    question_number: int | None = None
+    extra: Mapping[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSpec:
+    """A statement about the project to append to its phase; without a `timestamp` it gets the current time."""
+
+    category: str
+    content: str
+    confidence: float | None = None
+    value: float | None = None
+    source_field: str | None = None
+    timestamp: datetime | None = None
+    extra: Mapping[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewMaturityEvent:
+    """A change of a phase's score, in percent; without a `timestamp` it gets the current time."""
+
+    phase: str
+    score_before: float
+    score_after: float
+    event_type: str
+    timestamp: datetime | None = None
+    details: Mapping[Any, Any] = field(default_factory=dict)

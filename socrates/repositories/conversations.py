@@ -1,0 +1,154 @@
+"""The dialogue of a project: rows with a position, appended and never rewritten."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, insert, select, update
+
+from socrates.drafts import NewMessage
+from socrates.errors import InvalidValueError, ProjectNotFoundError
+from socrates.models import ConversationMessage, Project
+from socrates.repositories.base import Mapper, Repository, now, positive, table, utc
+from socrates.repositories.snippet import snippet
+from socrates.views import Message, MessageHit
+
+EXPORT_BATCH = 1000
+"""Messages read at once by `export`: some milliseconds of work for the event loop."""
+
+_message = Mapper(Message, ConversationMessage)
+_OF_PROJECT = select(*_message.columns).where(ConversationMessage.project_id == bindparam("project_id"))
+_NEWEST_FIRST = _OF_PROJECT.order_by(ConversationMessage.position.desc()).limit(bindparam("count"))
+_OLDEST_FIRST = _OF_PROJECT.order_by(ConversationMessage.position).limit(bindparam("count"))
+
+_LAST = _NEWEST_FIRST
+_BEFORE = _NEWEST_FIRST.where(ConversationMessage.position < bindparam("position"))
+_AFTER = _OLDEST_FIRST.where(ConversationMessage.position > bindparam("position"))
+_BY_PHASE = _AFTER.where(ConversationMessage.phase == bindparam("phase"))
+_SEARCH = _NEWEST_FIRST.where(func.contains_folded(ConversationMessage.content, bindparam("needle"))).where(
+    ConversationMessage.position < bindparam("position")
+)
+_COUNT = select(Project.message_count).where(Project.id == bindparam("project_id"))
+
+_projects = table(Project)
+_MAKE_ROOM = (
+    update(_projects)
+    .where(_projects.c.id == bindparam("project_id"))
+    .values(message_count=_projects.c.message_count + bindparam("count"), updated_at=bindparam("at"))
+    .returning(_projects.c.message_count)
+)
+_INSERT = insert(table(ConversationMessage))
+
+BEGINNING = -1
+"""The position before the first message."""
+
+END = 2**63 - 1
+"""A position behind every message."""
+
+
+class ConversationReads(Repository):
+    """Reads of conversations. All pages are in the order of the dialogue. An unknown project has no messages."""
+
+    async def last(self, project_id: str, count: int = 50) -> tuple[Message, ...]:
+        """The newest `count` messages, oldest first."""
+        return _turned(await self._rows(_LAST, project_id=project_id, count=positive("count", count)))
+
+    async def before(self, project_id: str, position: int, count: int = 50) -> tuple[Message, ...]:
+        """The `count` messages that stand before `position`, oldest first: the page above."""
+        rows = await self._rows(_BEFORE, project_id=project_id, position=position, count=positive("count", count))
+        return _turned(rows)
+
+    async def after(self, project_id: str, position: int = BEGINNING, count: int = 50) -> tuple[Message, ...]:
+        """The `count` messages that stand behind `position`: the page below; by default the first page."""
+        return _in_order(
+            await self._rows(_AFTER, project_id=project_id, position=position, count=positive("count", count))
+        )
+
+    async def by_phase(
+        self, project_id: str, phase: str, after: int = BEGINNING, count: int = 50
+    ) -> tuple[Message, ...]:
+        """The `count` messages of one phase that stand behind the position `after`."""
+        rows = await self._rows(
+            _BY_PHASE, project_id=project_id, phase=phase, position=after, count=positive("count", count)
+        )
+        return _in_order(rows)
+
+    async def search(self, project_id: str, text: str, before: int = END, count: int = 50) -> tuple[MessageHit, ...]:
+        """The newest `count` messages before the position `before` that contain `text`, newest first.
+
+        Case makes no difference in any alphabet, by Unicode's full case folding: "straße" finds "STRASSE".
+        """
+        needle = _needle(text)
+        rows = await self._rows(
+            _SEARCH, project_id=project_id, needle=needle, position=before, count=positive("count", count)
+        )
+        return tuple(MessageHit(message, snippet(message.content, needle)) for message in map(_message, rows))
+
+    async def count(self, project_id: str) -> int:
+        """How many messages there are. Raises ProjectNotFoundError."""
+        count = await self._value(_COUNT, project_id=project_id)
+        if count is None:
+            raise ProjectNotFoundError(project_id)
+        return int(count)
+
+    async def export(self, project_id: str, batch: int = EXPORT_BATCH) -> AsyncIterator[Message]:
+        """Every message, in order, read `batch` at a time: a long conversation never lies in memory as a whole."""
+        position = BEGINNING
+        while True:
+            page = await self.after(project_id, position, batch)
+            for message in page:
+                yield message
+            if len(page) < batch:
+                return
+            position = page[-1].position
+
+
+class ConversationRepository(ConversationReads):
+    """Reads and writes of conversations, inside a unit of work."""
+
+    async def append(self, project_id: str, message: NewMessage) -> Message:
+        """Put one message at the end. Raises ProjectNotFoundError."""
+        return (await self.append_many(project_id, [message]))[0]
+
+    async def append_many(self, project_id: str, messages: Iterable[NewMessage]) -> tuple[Message, ...]:
+        """Put messages at the end, in order, without a gap. The project's `version` stays; its `updated_at` moves.
+
+        Costs the same at any length. Two writers at once both keep their messages: the counter of the project hands out
+        the positions. Raises ProjectNotFoundError.
+        """
+        drafts = tuple(messages)
+        if not drafts:
+            return ()
+        at = now()
+        length = await self._value(_MAKE_ROOM, project_id=project_id, count=len(drafts), at=at)
+        if length is None:
+            raise ProjectNotFoundError(project_id)
+        rows = [
+            {
+                "project_id": project_id,
+                "position": position,
+                "type": draft.type,
+                "content": draft.content,
+                "timestamp": utc(draft.timestamp) or at,
+                "phase": draft.phase,
+                "author": draft.author,
+                "question_number": draft.question_number,
+                "extra": draft.extra,
+            }
+            for position, draft in enumerate(drafts, length - len(drafts))
+        ]
+        await self._write_many(_INSERT, rows)
+        return tuple(_message(tuple(row.values())) for row in rows)
+
+
+def _in_order(rows: Sequence[Row[Any]]) -> tuple[Message, ...]:
+    return tuple(map(_message, rows))
+
+
+def _turned(rows: Sequence[Row[Any]]) -> tuple[Message, ...]:
+    return tuple(map(_message, reversed(rows)))
+
+
+def _needle(text: str) -> str:
+    if not text.strip():
+        raise InvalidValueError("the text to search for is empty")
+    return text.casefold()

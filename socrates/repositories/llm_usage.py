@@ -1,0 +1,217 @@
+"""What calls of language models cost. A call whose time v1 lost counts as older than any other."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Literal
+from uuid import uuid4
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Executable,
+    Select,
+    bindparam,
+    cast,
+    desc,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+
+from socrates.frozen import FrozenDict, freeze
+from socrates.models import LLMUsage
+from socrates.models.types import ExactDecimal
+from socrates.repositories.base import Mapper, Repository, now, positive, table, utc
+from socrates.views import Usage, UsageOfDay, UsageTotals
+
+_After = Literal["dated", "undated"]
+
+_usage = Mapper(Usage, LLMUsage)
+_INSERT = insert(table(LLMUsage))
+
+_AT = LLMUsage.timestamp
+_OF_USER = LLMUsage.user_id == bindparam("user_id")
+_FROM_PROVIDER = LLMUsage.provider == bindparam("provider")
+_SINCE = bindparam("since", type_=_AT.type) <= _AT
+_UNTIL = bindparam("until", type_=_AT.type) > _AT
+_UNDATED = _AT.is_(None)
+_OLDER = tuple_(_AT, LLMUsage.id) < tuple_(
+    bindparam("last_at", type_=_AT.type), bindparam("last_id", type_=LLMUsage.id.type)
+)
+
+
+def _total(column: Any) -> ColumnElement[int]:
+    # PostgreSQL adds integers up to a NUMERIC.
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+# The engines' sums of decimals are not the same: SQLite's would go through floats.
+_COST = func.decimal_sum(LLMUsage.cost, type_=ExactDecimal)
+
+# As stored the times are UTC on SQLite; PostgreSQL takes the day in the session's time zone, which has to be UTC.
+_DAY = func.date(_AT, type_=Date)
+
+_BY_DAY = (
+    select(_DAY, func.count(), _total(LLMUsage.total_tokens), _COST)
+    .where(_OF_USER, _SINCE, _UNTIL)
+    .group_by(_DAY)
+    .order_by(_DAY)
+)
+
+
+@lru_cache(maxsize=32)
+def _page(provider: bool, since: bool, until: bool, after: _After | None) -> Executable:
+    """A user's calls, newest first, by the options of the list. Ties in time are ordered by id."""
+    calls = select(*_usage.columns).where(_OF_USER)
+    if provider:
+        calls = calls.where(_FROM_PROVIDER)
+    if since:
+        calls = calls.where(_SINCE)
+    dated, undated = calls, calls.where(_UNDATED)
+    if until:
+        dated = dated.where(_UNTIL)
+    if after == "dated":
+        dated = dated.where(_OLDER)
+    if after == "undated":
+        page: Any = undated.where(LLMUsage.id < bindparam("last_id"))
+    elif (until or after == "dated") and not since:
+        # One condition with OR would have the engine walk through all newer calls; two ranges of the index don't.
+        page = union_all(dated, undated)
+    else:
+        page = dated
+    return page.order_by(desc("timestamp").nulls_last(), desc("id")).limit(bindparam("count"))  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=8)
+def _totals(provider: bool, since: bool, until: bool) -> Select[Any]:
+    """The sums of a user's calls, by the options of the span."""
+    statement = select(
+        LLMUsage.provider,
+        LLMUsage.model,
+        func.count(),
+        func.count().filter(LLMUsage.success.is_(False)),
+        _total(LLMUsage.input_tokens),
+        _total(LLMUsage.output_tokens),
+        _total(LLMUsage.total_tokens),
+        _COST,
+        func.avg(LLMUsage.latency_ms),
+    ).where(_OF_USER)
+    if provider:
+        statement = statement.where(_FROM_PROVIDER)
+    if since:
+        statement = statement.where(_SINCE)
+    if until:
+        statement = statement.where(_UNTIL if since else or_(_UNTIL, _UNDATED))
+    return statement.group_by(LLMUsage.provider, LLMUsage.model).order_by(LLMUsage.provider, LLMUsage.model)
+
+
+class UsageReads(Repository):
+    """Reads of usage. Spans reach from `since` to before `until`; an unknown user has made no calls."""
+
+    async def usage(
+        self,
+        user_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        provider: str | None = None,
+        limit: int = 50,
+        after: Usage | None = None,
+    ) -> tuple[Usage, ...]:
+        """A user's calls, newest first; those without a time come last, and only when `since` is not given.
+
+        For the next page give the last call of this one as `after`, with the same span and provider.
+        """
+        parameters = _span(user_id, since, until, provider)
+        place: _After | None = None
+        if after is not None:
+            parameters["last_id"] = after.id
+            place = "undated"
+            if after.timestamp is not None:
+                parameters["last_at"] = after.timestamp
+                place = "dated"
+        statement = _page(provider is not None, since is not None, until is not None, place)
+        return tuple(map(_usage, await self._rows(statement, count=positive("limit", limit), **parameters)))
+
+    async def usage_totals(
+        self,
+        user_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        provider: str | None = None,
+    ) -> tuple[UsageTotals, ...]:
+        """A user's calls added up per provider and model, in that order; costs are exact.
+
+        Calls without a time count when `since` is not given. Numbers that v1 lost count as 0, and not in the mean.
+        """
+        statement = _totals(provider is not None, since is not None, until is not None)
+        rows = await self._rows(statement, **_span(user_id, since, until, provider))
+        return tuple(UsageTotals(*tuple(row)) for row in rows)
+
+    async def usage_by_day(self, user_id: str, since: datetime, until: datetime) -> tuple[UsageOfDay, ...]:
+        """A user's calls added up per day in UTC, oldest first; days without a call are left out, costs are exact."""
+        return tuple(UsageOfDay(*tuple(row)) for row in await self._rows(_BY_DAY, **_span(user_id, since, until)))
+
+
+class UsageRepository(UsageReads):
+    """Reads and writes of usage, inside a unit of work."""
+
+    async def record_usage(
+        self,
+        user_id: str,
+        provider: str,
+        model: str,
+        *,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        total_tokens: int | None = None,
+        latency_ms: float = 0.0,
+        cost: Decimal = Decimal(0),
+        success: bool = True,
+        error_message: str | None = None,
+        request_id: str | None = None,
+        timestamp: datetime | None = None,
+        usage_id: str | None = None,
+        extra: Mapping[Any, Any] = FrozenDict(),
+    ) -> Usage:
+        """Record one call; latency in milliseconds, cost in US dollars. Raises AlreadyExistsError, InvalidValueError.
+
+        By default `total_tokens` is the sum of the two, `timestamp` the current time and `usage_id` a UUID.
+        """
+        call = Usage(
+            id=usage_id or str(uuid4()),
+            user_id=user_id,
+            provider=provider,
+            model=model,
+            timestamp=utc(timestamp) or now(),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            total_tokens=input_tokens + output_tokens if total_tokens is None else total_tokens,
+            latency_ms=latency_ms,
+            cost=cost,
+            success=success,
+            error_message=error_message,
+            request_id=request_id,
+            extra=freeze(dict(extra)),
+        )
+        await self.record_usages([call])
+        return call
+
+    async def record_usages(self, calls: Iterable[Usage]) -> None:
+        """Record many calls in one batch, all or none. Raises AlreadyExistsError, InvalidValueError."""
+        await self._write_many(
+            _INSERT, [{column.key: getattr(call, column.key) for column in _usage.columns} for call in calls]
+        )
+
+
+def _span(user_id: str, since: datetime | None, until: datetime | None, provider: str | None = None) -> dict[str, Any]:
+    """The parameters that were given."""
+    given = {"since": utc(since), "until": utc(until), "provider": provider}
+    return {"user_id": user_id} | {name: value for name, value in given.items() if value is not None}

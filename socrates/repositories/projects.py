@@ -1,0 +1,321 @@
+"""Projects: their rows and lists. What hangs on them is in team.py and maturity.py beside this file."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, TypedDict, Unpack
+from uuid import uuid4
+
+from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select, tuple_, union, update
+
+from socrates.errors import ConflictError, InvalidValueError, ProjectNotFoundError, SocratesError
+from socrates.models import AnalyticsMetrics, PhaseMaturityScore, Project, TeamMember
+from socrates.repositories.base import Mapper, now, only_known, positive, table
+from socrates.repositories.maturity import MaturityReads, MaturityWrites
+from socrates.repositories.project_details import DETAILS, details_from
+from socrates.repositories.project_lists import LISTS, ListChange
+from socrates.repositories.team import TeamReads, TeamWrites
+from socrates.views import ProjectDetails, ProjectSummary
+
+PHASES = ("discovery", "analysis", "design", "implementation")
+"""The phases that a new project starts with, at 0 percent (agents.md 2.1)."""
+
+Sort = Literal["updated_at", "created_at", "name"]
+
+
+class NewColumns(TypedDict, total=False):
+    """The columns of a project's own row besides its name and owner."""
+
+    phase: str
+    status: str
+    project_type: str
+    chat_mode: str
+    goals: str
+    team_structure: str
+    language_preferences: str
+    deployment_target: str
+    code_style: str
+    progress: int
+    extra: Mapping[Any, Any]
+
+
+class _Lists(TypedDict, total=False):
+    requirements: Sequence[str]
+    tech_stack: Sequence[str]
+    constraints: Sequence[str]
+
+
+class ProjectColumns(NewColumns, total=False):
+    """What can be changed in a project's own row."""
+
+    name: str
+
+
+class NewProject(NewColumns, _Lists, total=False):
+    """What a new project can be given besides its name and owner."""
+
+
+class ProjectChanges(ProjectColumns, _Lists, total=False):
+    """What one update can change: columns, and lists as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectUpdate:
+    """One project's share of a bulk update."""
+
+    project_id: str
+    expected_version: int
+    changes: ProjectColumns
+
+
+_summary = Mapper(ProjectSummary, Project)
+_projects = table(Project)
+_ID = _projects.c.id == bindparam("project_id")
+
+_SUMMARY = select(*_summary.columns).where(Project.id == bindparam("project_id"))
+_VISIBLE = Project.id.in_(
+    union(
+        select(Project.id).where(Project.owner == bindparam("username")),
+        select(TeamMember.project_id).where(TeamMember.username == bindparam("username"), TeamMember.is_active),
+    )
+)
+_OWNED = select(func.count()).select_from(Project).where(Project.owner == bindparam("username"))
+_OWNED_BY_STATE = _OWNED.where(Project.is_archived == bindparam("archived"))
+_VERSIONS = select(Project.id, Project.version).where(Project.id.in_(bindparam("ids", expanding=True)))
+_ARCHIVED = (
+    select(*_summary.columns)
+    .where(Project.is_archived)
+    .order_by(Project.archived_at.desc().nulls_last(), Project.id)
+    .limit(bindparam("count"))
+)
+_ARCHIVED_AFTER = _ARCHIVED.where(
+    or_(
+        Project.archived_at < bindparam("at"),
+        and_(Project.archived_at == bindparam("at"), Project.id > bindparam("id")),
+        Project.archived_at.is_(None),
+    )
+)
+_ARCHIVED_AFTER_UNDATED = _ARCHIVED.where(Project.archived_at.is_(None), Project.id > bindparam("id"))
+
+_RETURNED = [_projects.c[column.key] for column in _summary.columns]
+_INSERT = insert(_projects).returning(*_RETURNED)
+_INSERT_OWNER = insert(table(TeamMember))
+_INSERT_PHASES = insert(table(PhaseMaturityScore))
+_INSERT_ANALYTICS = insert(table(AnalyticsMetrics))
+_NEXT_VERSION = update(_projects).where(_ID).values(version=_projects.c.version + 1)
+_SAVE_EACH = _NEXT_VERSION.where(_projects.c.version == bindparam("expected_version"))
+_SAVE = _SAVE_EACH.returning(*_RETURNED)
+_CHANGE = _NEXT_VERSION.returning(*_RETURNED)
+_ARCHIVE = _CHANGE.where(~_projects.c.is_archived)
+_RESTORE = _CHANGE.where(_projects.c.is_archived)
+_DELETE = delete(_projects).where(_ID)
+
+_AT_ONCE = 10_000
+"""Ids in one statement: SQLite takes 32,766 parameters, PostgreSQL 32,767."""
+
+
+@lru_cache(maxsize=64)
+def _for_user(sort: Sort, descending: bool, archived: bool | None, paged: bool, limited: bool) -> Select[Any]:
+    """The list of one user, by its options. Ties are ordered by id, so that a page ends at one definite place."""
+    sorted_by = getattr(Project, sort)
+    key = (sorted_by, Project.id)
+    statement = select(*_summary.columns).where(_VISIBLE)
+    if archived is not None:
+        statement = statement.where(Project.is_archived == archived)
+    if paged:
+        place, last = tuple_(*key), tuple_(bindparam("last_key", type_=sorted_by.type), bindparam("last_id"))
+        statement = statement.where(place < last if descending else place > last)
+    if limited:
+        statement = statement.limit(bindparam("count"))
+    return statement.order_by(*(column.desc() if descending else column for column in key))
+
+
+class ProjectReads(TeamReads, MaturityReads):
+    """Reads of projects."""
+
+    async def summary(self, project_id: str) -> ProjectSummary:
+        """One project's own row. Raises ProjectNotFoundError."""
+        row = await self._row(_SUMMARY, project_id=project_id)
+        if row is None:
+            raise ProjectNotFoundError(project_id)
+        return _summary(row)
+
+    async def details(self, project_id: str) -> ProjectDetails:
+        """The whole project but its conversation, notes and documents, of one moment. Raises ProjectNotFoundError."""
+        details = details_from(await self._rows(DETAILS, project_id=project_id))
+        if details is None:
+            raise ProjectNotFoundError(project_id)
+        return details
+
+    async def for_user(
+        self,
+        username: str,
+        *,
+        archived: bool | None = False,
+        sort: Sort = "updated_at",
+        descending: bool = True,
+        limit: int | None = None,
+        after: ProjectSummary | None = None,
+    ) -> tuple[ProjectSummary, ...]:
+        """The projects that `username` owns or is an active member of; `archived` None takes both kinds.
+
+        For the next page give the last project of this one as `after`, with the same order.
+        """
+        if sort not in ("updated_at", "created_at", "name"):
+            raise InvalidValueError(f"projects are sorted by updated_at, created_at or name, not by {sort}")
+        parameters: dict[str, Any] = {"username": username}
+        if limit is not None:
+            parameters["count"] = positive("limit", limit)
+        if after is not None:
+            parameters |= {"last_key": getattr(after, sort), "last_id": after.id}
+        statement = _for_user(sort, descending, archived, after is not None, limit is not None)
+        return tuple(map(_summary, await self._rows(statement, **parameters)))
+
+    async def archived(self, limit: int = 50, after: ProjectSummary | None = None) -> tuple[ProjectSummary, ...]:
+        """Everybody's archived projects, the last archived first; those without a time at the end."""
+        count = positive("limit", limit)
+        if after is None:
+            rows = await self._rows(_ARCHIVED, count=count)
+        elif after.archived_at is None:
+            rows = await self._rows(_ARCHIVED_AFTER_UNDATED, count=count, id=after.id)
+        else:
+            rows = await self._rows(_ARCHIVED_AFTER, count=count, at=after.archived_at, id=after.id)
+        return tuple(map(_summary, rows))
+
+    async def count_owned(self, username: str, *, archived: bool | None = False) -> int:
+        """How many projects `username` owns, for quotas: memberships don't count. `archived` None counts both kinds."""
+        if archived is None:
+            return int(await self._value(_OWNED, username=username))
+        return int(await self._value(_OWNED_BY_STATE, username=username, archived=archived))
+
+
+class ProjectRepository(ProjectReads, TeamWrites, MaturityWrites):
+    """Reads and writes of projects, inside a unit of work."""
+
+    async def create(
+        self, name: str, owner: str, *, project_id: str | None = None, **columns: Unpack[NewProject]
+    ) -> ProjectSummary:
+        """Make a project, with its owner as active lead and its phases at 0. Raises AlreadyExistsError.
+
+        `project_id` is a UUID by default. No quota is checked.
+        """
+        only_known("new project", columns, NewProject.__annotations__)
+        at, project_id = now(), project_id or str(uuid4())
+        own, lists = _split(columns)
+        row = {
+            "name": name,
+            "phase": PHASES[0],
+            **own,
+            "id": project_id,
+            "owner": owner,
+            "created_at": at,
+            "updated_at": at,
+        }
+        (created,) = await self._rows(_INSERT, **row)
+        await self._write(
+            _INSERT_OWNER, project_id=project_id, username=owner, role="lead", joined_at=at, is_active=True, position=0
+        )
+        await self._write_many(_INSERT_PHASES, [{"project_id": project_id, "phase": phase} for phase in PHASES])
+        await self._write(_INSERT_ANALYTICS, project_id=project_id)
+        for change in lists:
+            await self._write_many(change.insert, change.rows(project_id))
+        return _summary(created)
+
+    async def update(self, project_id: str, expected_version: int, **changes: Unpack[ProjectChanges]) -> ProjectSummary:
+        """Save what changed, if nobody else saved since `expected_version` was read.
+
+        Raises ConflictError with both versions otherwise, ProjectNotFoundError, and InvalidValueError for what a
+        project doesn't have. Lists are given whole; only their changed entries are written.
+        """
+        only_known("project", changes, ProjectChanges.__annotations__)
+        if not changes:
+            return await self._unchanged(project_id, expected_version)
+        own, lists = _split(changes)
+        row = await self._row(_SAVE, project_id=project_id, expected_version=expected_version, updated_at=now(), **own)
+        if row is None:
+            raise await self._refusal({project_id: expected_version}) or ProjectNotFoundError(project_id)
+        for change in lists:
+            await self._save_list(project_id, change)
+        return _summary(row)
+
+    async def bulk_update(self, updates: Iterable[ProjectUpdate]) -> None:
+        """Update many projects' own columns, all or none, with one statement per set of columns.
+
+        Raises like `update`, and InvalidValueError for a project that is named twice.
+        """
+        by_columns: dict[frozenset[str], list[dict[str, Any]]] = {}
+        versions: dict[str, int] = {}
+        at = now()
+        for each in updates:
+            only_known("project in bulk", each.changes, ProjectColumns.__annotations__)
+            if each.project_id in versions:
+                raise InvalidValueError(f"the project {each.project_id!r} is updated twice")
+            versions[each.project_id] = each.expected_version
+            if each.changes:
+                by_columns.setdefault(frozenset(each.changes), []).append(
+                    {"project_id": each.project_id, "expected_version": each.expected_version, "updated_at": at}
+                    | each.changes
+                )
+        refusal = await self._refusal(versions)
+        if refusal is not None:
+            raise refusal
+        for rows in by_columns.values():
+            await self._write_many(_SAVE_EACH, rows)
+
+    async def archive(self, project_id: str) -> ProjectSummary:
+        """Take the project out of the lists; its status stays. One that is archived keeps its time."""
+        row = await self._row(_ARCHIVE, project_id=project_id, is_archived=True, archived_at=now(), updated_at=now())
+        return await self.summary(project_id) if row is None else _summary(row)
+
+    async def restore(self, project_id: str) -> ProjectSummary:
+        """Bring an archived project back. Raises InvalidValueError when it isn't archived."""
+        row = await self._row(_RESTORE, project_id=project_id, is_archived=False, archived_at=None, updated_at=now())
+        if row is None:
+            await self.summary(project_id)
+            raise InvalidValueError(f"the project {project_id!r} is not archived")
+        return _summary(row)
+
+    async def delete(self, project_id: str) -> None:
+        """Delete the project and all that hangs on it. Raises ProjectNotFoundError."""
+        if not await self._write(_DELETE, project_id=project_id):
+            raise ProjectNotFoundError(project_id)
+
+    async def transfer(self, project_id: str, new_owner: str) -> ProjectSummary:
+        """Make `new_owner` the owner and an active lead. The old owner stays in the team."""
+        row = await self._row(_CHANGE, project_id=project_id, owner=new_owner, updated_at=now())
+        if row is None:
+            raise ProjectNotFoundError(project_id)
+        await self._make_lead(project_id, new_owner)
+        return _summary(row)
+
+    async def _unchanged(self, project_id: str, expected_version: int) -> ProjectSummary:
+        summary = await self.summary(project_id)
+        if summary.version != expected_version:
+            raise ConflictError(project_id, expected_version, summary.version)
+        return summary
+
+    async def _save_list(self, project_id: str, change: ListChange) -> None:
+        stored = [row.value for row in await self._rows(change.select, project_id=project_id)]
+        await self._write_many(change.save, change.changed_rows(project_id, stored))
+        if len(stored) > len(change.values):
+            await self._write(change.cut, project_id=project_id, length=len(change.values))
+
+    async def _refusal(self, expected: Mapping[str, int]) -> SocratesError | None:
+        """What is wrong with the first project that is missing, or has another version than expected."""
+        ids = list(expected)
+        actual: dict[str, int] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            rows = await self._rows(_VERSIONS, ids=ids[start : start + _AT_ONCE])
+            actual.update((row.id, row.version) for row in rows)
+        for project_id, version in expected.items():
+            if project_id not in actual:
+                return ProjectNotFoundError(project_id)
+            if actual[project_id] != version:
+                return ConflictError(project_id, version, actual[project_id])
+        return None
+
+
+def _split(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[ListChange]]:
+    """The changes to columns, and those to lists."""
+    own = {name: value for name, value in changes.items() if name not in LISTS}
+    return own, [ListChange(name, changes[name]) for name in LISTS if name in changes]

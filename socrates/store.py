@@ -1,0 +1,150 @@
+"""The one door to the data: `Store.open`, reads on its faces, writes in units of work.
+
+    async with Store.open("projects.db") as store:
+        projects = await store.projects.for_user("ada")
+        async with store.begin() as unit:
+            await unit.conversations.append(projects[0].id, NewMessage("user", "It must lend books."))
+
+Faces such as `store.projects` read, each call on a connection of its own, and see what is committed. A unit of work is
+one transaction: it commits at the end of its block, and rolls back on any exception or cancellation. Its repositories
+read too, and see what it wrote.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from socrates.config import Settings
+from socrates.database.engines import Engines, open_engines
+from socrates.database.flight import Flight
+from socrates.database.health import Health, measure_health
+from socrates.database.opening import make_ready
+from socrates.database.sessions import ReadSession, write_session
+from socrates.database.turns import Turns
+from socrates.database.urls import database_url, sqlite_path
+from socrates.errors import ConfigurationError, SocratesError
+from socrates.repositories.conversations import ConversationReads, ConversationRepository
+from socrates.repositories.knowledge import KnowledgeReads, KnowledgeRepository
+from socrates.repositories.learning import LearningReads, LearningRepository
+from socrates.repositories.llm import LLMReads, LLMRepository
+from socrates.repositories.notes import NoteReads, NoteRepository
+from socrates.repositories.projects import ProjectReads, ProjectRepository
+from socrates.repositories.users import UserReads, UserRepository
+
+
+class UnitOfWork:
+    """One transaction, by aggregate. Repositories of one unit are used by one task at a time."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.projects = ProjectRepository(session)
+        self.conversations = ConversationRepository(session)
+        self.users = UserRepository(session)
+        self.notes = NoteRepository(session)
+        self.learning = LearningRepository(session)
+        self.knowledge = KnowledgeRepository(session)
+        self.llm = LLMRepository(session)
+
+
+class Store:
+    """A database that is open. Safe to share between the tasks of one event loop."""
+
+    def __init__(self, engines: Engines, settings: Settings) -> None:
+        """Use `Store.open`, which makes the file ready first."""
+        self._engines = engines
+        self._settings = settings
+        self._flight = Flight()
+        self._writing: set[asyncio.Task[Any] | None] = set()
+        self._write_turns = Turns(1, settings.lock_timeout)
+        session = ReadSession(engines.reader, self._flight, Turns(settings.pool_size, settings.lock_timeout))
+        self.projects = ProjectReads(session)
+        self.conversations = ConversationReads(session)
+        self.users = UserReads(session)
+        self.notes = NoteReads(session)
+        self.learning = LearningReads(session)
+        self.knowledge = KnowledgeReads(session)
+        self.llm = LLMReads(session)
+
+    @classmethod
+    def open(cls, database: str | Path | None = None, settings: Settings | None = None) -> "_Opening":
+        """Open a database, to be awaited or entered: ``async with Store.open(path) as store``.
+
+        `database` is a path or URL, by default what the settings say. A missing or empty file gets its schema. Raises
+        ConfigurationError for what cannot be used, SchemaError or NotRecognisedError, which name the command that mends
+        it, for any schema that is not at head, and DatabaseError when the file cannot serve.
+        """
+        return _Opening(database, settings or Settings())
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[UnitOfWork]:
+        """One transaction. Units of work of one process queue here and run one after another.
+
+        Other processes wait for the lock in the same way. What is awaited inside holds everybody up: await a model or a
+        network before it or after it. Raises BusyError when it takes longer than the setting `lock_timeout` to begin.
+        """
+        task = asyncio.current_task()
+        if task in self._writing:
+            raise SocratesError("this task has a unit of work open, and would wait for its end for ever; use that one")
+        with self._flight.aboard():
+            self._writing.add(task)
+            try:
+                async with self._write_turns, write_session(self._engines.writer) as session:
+                    yield UnitOfWork(session)
+            finally:
+                self._writing.discard(task)
+
+    async def health(self, deep: bool = False) -> Health:
+        """How the database is; `deep` also has SQLite check every page, which takes long on a large file."""
+        with self._flight.aboard():
+            return await measure_health(self._engines, deep)
+
+    async def close(self) -> None:
+        """Let nobody in any more, wait for what is under way up to the setting `close_timeout`, close the connections.
+
+        What is not done by then is cancelled: it is rolled back, unless it is committing, and raises ClosedError.
+        Closing twice does nothing.
+        """
+        await self._flight.land(self._settings.close_timeout)
+        await self._engines.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class _Opening:
+    """What `Store.open` returns: opens when awaited, and when entered, where leaving closes."""
+
+    def __init__(self, database: str | Path | None, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._store: Store | None = None
+
+    def __await__(self) -> Generator[Any, None, Store]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Store:
+        self._store = await self._open()
+        return self._store
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._store is not None:
+            await self._store.close()
+
+    async def _open(self) -> Store:
+        url = database_url(self._settings, None if self._database is None else str(self._database))
+        path = sqlite_path(url)
+        if path is None:
+            raise ConfigurationError("the store serves SQLite files only so far; name one, such as projects.db")
+        await asyncio.to_thread(make_ready, path, self._settings.lock_timeout)
+        return Store(open_engines(path, self._settings), self._settings)

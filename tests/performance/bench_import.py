@@ -1,0 +1,83 @@
+"""How long a checked import takes beside unpickling the same blobs."""
+
+import pickle
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from socrates.v1.importer import import_v1
+from socrates.v1.reader import V1Reader
+from socrates.v1.report import ImportReport
+from socrates.v1.shapes import V1_TABLES
+from socrates.v1.target import Target
+from socrates.v1.times import Zone
+from tests.performance.compare import AtMost, Side, Versus
+from tests.support.migrate import upgrade, value
+from tests.support.v1_files import generated_v1_file
+
+PROJECTS, QUICK_PROJECTS = 4_000, 100
+MESSAGES = 20
+
+
+class Import:
+    """An import that can be repeated: each begins with an empty database, which is made before the clock runs."""
+
+    def __init__(self, source: Path, directory: Path) -> None:
+        self._v1 = sqlite3.connect(source)
+        self._reader = V1Reader(self._v1, {name: name for name in V1_TABLES})
+        self._empty, self.target = directory / "empty.db", directory / "target.db"
+        upgrade(self._empty)
+
+    def prepare(self) -> None:
+        shutil.copyfile(self._empty, self.target)
+
+    def run(self) -> None:
+        """Read, scan, load, walk, convert, write, compare and commit every row."""
+        with closing(sqlite3.connect(self.target, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            import_v1(
+                self._reader,
+                Target(connection),
+                ImportReport("v1.db", "UTC"),
+                Zone("UTC"),
+                strict=True,
+                options={},
+                progress=lambda *_figures: None,
+            )
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._v1.close()
+
+
+def all_blobs(source: Path) -> list[bytes]:
+    with closing(sqlite3.connect(source)) as connection:
+        tables = [name for name, shape in V1_TABLES.items() if "data" in shape.columns]
+        return [blob for table in tables for (blob,) in connection.execute(f"SELECT data FROM {table}")]
+
+
+def test_import(versus: Versus, tmp_path: Path, quick: bool) -> None:
+    projects = QUICK_PROJECTS if quick else PROJECTS
+    source = generated_v1_file(tmp_path / "v1.db", projects, MESSAGES)
+    blobs = all_blobs(source)
+
+    def load_one_by_one() -> None:
+        for blob in blobs:
+            pickle.loads(blob)
+
+    def load_into_one_list() -> None:
+        _kept = [pickle.loads(blob) for blob in blobs]
+
+    with closing(Import(source, tmp_path)) as checked_import:
+        dropped, kept, ours = versus.measure(
+            load_one_by_one,
+            load_into_one_list,
+            Side(checked_import.run, before=checked_import.prepare, loops=1),
+            rounds=5,
+        )
+    assert value(checked_import.target, "SELECT count(*) FROM projects") == projects
+    what = f"import of {projects:,} projects of {MESSAGES} messages, checked"
+    beside = "against pickle.loads of the same blobs"
+    versus.row("import", f"{what}, {beside}, each dropped at once", ours, dropped, AtMost(12))
+    versus.row("import-kept", f"{what}, {beside} into one list", ours, kept, AtMost(12))

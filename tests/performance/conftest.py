@@ -1,0 +1,85 @@
+"""Fixtures of the bench (bench_*.py), which plain `pytest` does not collect: `make bench` runs it."""
+
+import asyncio
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from rich.console import Console
+
+from tests.performance.compare import Row, Versus, print_table, write_report
+from tests.performance.datasets import (
+    GROWTH_SIZES,
+    QUICK_GROWTH_SIZES,
+    QUICK_SIZES,
+    SIZES,
+    Dataset,
+    dataset,
+    grown,
+)
+from tests.support.migrate import REPOSITORY
+
+REPORT = REPOSITORY / "build" / "bench" / "report.json"
+ROWS = pytest.StashKey[dict[str, Row]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("bench")
+    group.addoption("--quick", action="store_true", help="tiny numbers, to see that the bench runs")
+    group.addoption("--bench-report", type=Path, default=REPORT, help="where the rows go as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ROWS] = {}
+
+
+@pytest.fixture(scope="session")
+def quick(pytestconfig: pytest.Config) -> bool:
+    """Whether only tiny numbers are wanted."""
+    return bool(pytestconfig.getoption("quick"))
+
+
+@pytest.fixture(scope="session")
+def bench_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """The one event loop in which all that is asynchronous is measured."""
+    with asyncio.Runner() as runner:
+        yield runner.get_loop()
+
+
+@pytest.fixture
+def versus(
+    benchmark: BenchmarkFixture, bench_loop: asyncio.AbstractEventLoop, quick: bool, pytestconfig: pytest.Config
+) -> Versus:
+    """Measures ours beside a baseline and puts a row into the report."""
+
+    def drive(target: Callable[[], object], setup: Callable[[], object], rounds: int) -> None:
+        benchmark.pedantic(target, setup=setup, rounds=rounds)
+
+    return Versus(pytestconfig.stash[ROWS], bench_loop, drive, quick)
+
+
+@pytest.fixture(scope="session")
+def data(quick: bool) -> Callable[[str], Dataset]:
+    """Give a data set by its name: "bare", "usual", "large" or "many"; write to a copy only."""
+    return lambda name: dataset(*(QUICK_SIZES if quick else SIZES)[name])
+
+
+@pytest.fixture(scope="session")
+def growth_files(quick: bool) -> Callable[[], dict[int, Path]]:
+    """Give our files of growing size, by their number of projects; write to a copy only."""
+    return lambda: {size: grown(size) for size in (QUICK_GROWTH_SIZES if quick else GROWTH_SIZES)}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    rows = config.stash[ROWS].values()
+    if not rows:
+        return
+    report: Path = config.getoption("bench_report")
+    write_report(rows, report)
+    lines = io.StringIO()
+    print_table(rows, Console(file=lines, width=150))
+    terminalreporter.section("ours beside the baseline")
+    terminalreporter.write_line(lines.getvalue())
+    terminalreporter.write_line(f"Written to {report}")

@@ -1,0 +1,81 @@
+"""Stores on fresh files, and what they cost: statements and crossings between threads."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import aiosqlite
+from sqlalchemy import event
+
+from socrates.config import Settings
+from socrates.database.opening import make_ready
+from socrates.store import Store
+
+
+@cache
+def _template() -> Path:
+    """An empty database at head, made once per process: making one takes longer than most tests."""
+    path = Path(mkdtemp(prefix="socrates-template-")) / "projects.db"
+    make_ready(path, lock_timeout=30)
+    return path
+
+
+def fresh_file(directory: Path, name: str = "projects.db") -> Path:
+    """An empty database at head."""
+    return Path(shutil.copyfile(_template(), directory / name))
+
+
+@asynccontextmanager
+async def fresh_store(directory: Path, **settings: Any) -> AsyncIterator[Store]:
+    """A store on an empty database, closed afterwards."""
+    async with Store.open(fresh_file(directory), Settings(**settings)) as store:
+        for engine in (store._engines.writer.sync_engine, store._engines.reader.sync_engine):
+            event.listen(engine, "before_cursor_execute", _refuse_what_no_type_converted)
+        yield store
+
+
+def _refuse_what_no_type_converted(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any
+) -> None:
+    """sqlite3 would store a datetime that meets no column type in a form of its own, with a zone."""
+    rows = parameters if isinstance(parameters, list) else [parameters]
+    for value in (value for row in rows for value in row):
+        assert isinstance(value, str | int | float | bytes | memoryview | None), (type(value), statement)
+
+
+@dataclass
+class Cost:
+    """What was spent inside `counted`: the statements in order, and crossings to a connection's thread."""
+
+    statements: list[str] = field(default_factory=list)
+    crossings: int = 0
+
+
+@contextmanager
+def counted(store: Store) -> Iterator[Cost]:
+    """Count statements (as SQLAlchemy sends them) and crossings. Connections should be open already."""
+    cost = Cost()
+    cross = aiosqlite.Connection._execute
+
+    async def counting(self: aiosqlite.Connection, *arguments: Any, **named: Any) -> Any:
+        cost.crossings += 1
+        return await cross(self, *arguments, **named)
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        cost.statements.append(statement)
+
+    engines = (store._engines.writer.sync_engine, store._engines.reader.sync_engine)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    aiosqlite.Connection._execute = counting  # type: ignore[method-assign]
+    try:
+        yield cost
+    finally:
+        aiosqlite.Connection._execute = cross  # type: ignore[method-assign]
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)

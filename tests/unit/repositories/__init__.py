@@ -1,0 +1,1 @@
+"""Repositories, each on a database of its own."""

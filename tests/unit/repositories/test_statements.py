@@ -1,0 +1,190 @@
+"""What every call costs, and that none of them reads a whole table."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from socrates.drafts import NewMaturityEvent, NewMessage, NewSpec
+from socrates.repositories.projects import ProjectUpdate
+from socrates.store import Store, UnitOfWork
+from socrates.views import Analytics, CategoryScore
+from tests.support.stores import counted, fresh_store
+from tests.unit.repositories.plans import query_plan
+
+CATEGORY = CategoryScore("design", "api", 1.0, 5.0, 0.5, 1, {})  # type: ignore[arg-type]
+ANALYTICS = Analytics(1.5, 2, 0.5, ("api",), (), None, {})  # type: ignore[arg-type]
+
+
+async def _export(store: Store, batch: int) -> list[Any]:
+    return [message async for message in store.conversations.export("p", batch)]
+
+
+async def _paged(store: Store, **options: Any) -> Sequence[Any]:
+    return await store.projects.for_user("ada", limit=1, after=await _summary("p"), **options)
+
+
+_known: dict[str, Any] = {}
+
+
+async def _summary(project_id: str) -> Any:
+    """A summary read before the counting began."""
+    return _known[project_id]
+
+
+READS: dict[str, Callable[[Store], Awaitable[Any]]] = {
+    "summary": lambda store: store.projects.summary("p"),
+    "details": lambda store: store.projects.details("p"),
+    "archived, first page": lambda store: store.projects.archived(),
+    "count_owned": lambda store: store.projects.count_owned("ada"),
+    "count_owned, both kinds": lambda store: store.projects.count_owned("ada", archived=None),
+    "members": lambda store: store.projects.members("p"),
+    "members, also inactive": lambda store: store.projects.members("p", include_inactive=True),
+    "is_member, owner": lambda store: store.projects.is_member("p", "ada"),
+    "is_member, nobody": lambda store: store.projects.is_member("p", "eve"),
+    "pending_questions": lambda store: store.projects.pending_questions("p"),
+    "pending_questions, one status": lambda store: store.projects.pending_questions("p", status="pending"),
+    "phase_scores": lambda store: store.projects.phase_scores("p"),
+    "category_scores": lambda store: store.projects.category_scores("p"),
+    "category_scores, one phase": lambda store: store.projects.category_scores("p", "design"),
+    "specs": lambda store: store.projects.specs("p"),
+    "specs, one phase": lambda store: store.projects.specs("p", "design"),
+    "maturity_events": lambda store: store.projects.maturity_events("p"),
+    "analytics": lambda store: store.projects.analytics("p"),
+    "last": lambda store: store.conversations.last("p"),
+    "before": lambda store: store.conversations.before("p", 2),
+    "after": lambda store: store.conversations.after("p", 0),
+    "by_phase": lambda store: store.conversations.by_phase("p", "design"),
+    "search": lambda store: store.conversations.search("p", "books"),
+    "count": lambda store: store.conversations.count("p"),
+    "export, one batch": lambda store: _export(store, 1000),
+    "archived, next page": lambda store: store.projects.archived(after=_known["dated"]),
+    "archived, next page, undated": lambda store: store.projects.archived(after=_known["undated"]),
+}
+for _sort in ("updated_at", "created_at", "name"):
+    for _descending in (False, True):
+        for _archived in (False, True, None):
+            _options = {"sort": _sort, "descending": _descending, "archived": _archived}
+            READS[f"for_user {_options}"] = lambda store, options=_options: store.projects.for_user("ada", **options)
+            READS[f"for_user, next page {_options}"] = lambda store, options=_options: _paged(store, **options)
+
+WRITES: dict[str, tuple[int, Callable[[UnitOfWork], Awaitable[Any]]]] = {
+    "create": (4, lambda unit: unit.projects.create("new", "ada")),
+    "create with lists": (
+        7,
+        lambda unit: unit.projects.create("new", "ada", requirements=["a", "b"], tech_stack=["c"], constraints=["d"]),
+    ),
+    "update a column": (1, lambda unit: unit.projects.update("p", 1, goals="new")),
+    "update nothing": (1, lambda unit: unit.projects.update("p", 1)),
+    "update a list that stays": (2, lambda unit: unit.projects.update("p", 1, requirements=["a", "b"])),
+    "update a list that grows": (3, lambda unit: unit.projects.update("p", 1, requirements=["a", "b", "c", "d"])),
+    "update a list that shrinks": (3, lambda unit: unit.projects.update("p", 1, requirements=["a"])),
+    "update a list, both": (4, lambda unit: unit.projects.update("p", 1, requirements=["x"])),
+    "bulk_update": (2, lambda unit: unit.projects.bulk_update([ProjectUpdate("p", 1, {"goals": "x"})])),
+    "bulk_update of nothing": (0, lambda unit: unit.projects.bulk_update([])),
+    "archive": (1, lambda unit: unit.projects.archive("p")),
+    "archive again": (2, lambda unit: unit.projects.archive("dated")),
+    "restore": (1, lambda unit: unit.projects.restore("dated")),
+    "delete": (1, lambda unit: unit.projects.delete("p")),
+    "transfer": (2, lambda unit: unit.projects.transfer("p", "bob")),
+    "add_member": (3, lambda unit: unit.projects.add_member("p", "cid")),
+    "update_member to lead": (2, lambda unit: unit.projects.update_member("p", "bob", role="lead")),
+    "update_member to another role": (3, lambda unit: unit.projects.update_member("p", "bob", role="analyst")),
+    "update_member's skills": (2, lambda unit: unit.projects.update_member("p", "bob", skills=["x"])),
+    "remove_member": (2, lambda unit: unit.projects.remove_member("p", "bob")),
+    "add_question": (1, lambda unit: unit.projects.add_question("p", "Why?", "design")),
+    "answer_question": (1, lambda unit: unit.projects.answer_question("p", "q", "So.", "ada")),
+    "skip_question": (1, lambda unit: unit.projects.skip_question("p", "q")),
+    "save_phase_scores": (1, lambda unit: unit.projects.save_phase_scores("p", {"design": 1.0, "analysis": 2.0})),
+    "save_category_scores": (2, lambda unit: unit.projects.save_category_scores("p", "design", [CATEGORY])),
+    "add_specs": (2, lambda unit: unit.projects.add_specs("p", "design", [NewSpec("a", "b"), NewSpec("c", "d")])),
+    "add_maturity_event": (
+        2,
+        lambda unit: unit.projects.add_maturity_event("p", NewMaturityEvent("design", 1.0, 2.0, "answer")),
+    ),
+    "save_analytics": (1, lambda unit: unit.projects.save_analytics("p", ANALYTICS)),
+    "append": (2, lambda unit: unit.conversations.append("p", NewMessage("user", "x"))),
+    "append_many": (2, lambda unit: unit.conversations.append_many("p", [NewMessage("user", "x")] * 50)),
+    "append_many of nothing": (0, lambda unit: unit.conversations.append_many("p", [])),
+}
+
+
+async def fill(store: Store) -> None:
+    async with store.begin() as unit:
+        await unit.projects.create("p", "ada", project_id="p", requirements=["a", "b"])
+        await unit.projects.add_member("p", "bob")
+        await unit.projects.add_question("p", "Who?", "design", question_id="q")
+        await unit.conversations.append_many("p", [NewMessage("user", "books", phase="design")] * 3)
+        for name in ("dated", "undated"):
+            await unit.projects.create(name, "ada", project_id=name)
+            _known[name] = await unit.projects.archive(name)
+        session = unit.projects._session
+        await (await session.connection()).exec_driver_sql(  # type: ignore[attr-defined]
+            "UPDATE projects SET archived_at = NULL WHERE id = 'undated'"
+        )
+        for name in ("p", "undated"):
+            _known[name] = await unit.projects.summary(name)
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_read_is_one_statement_in_one_crossing_and_scans_no_table(name: str, tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        await fill(store)
+        await store.health()  # opens a reader
+        with counted(store) as cost:
+            await READS[name](store)
+        assert (len(cost.statements), cost.crossings) == (1, 1)
+        assert scans(await query_plan(store, cost.statements)) == []
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_write_is_as_many_statements_as_promised_and_scans_no_table(name: str, tmp_path: Path) -> None:
+    expected, write = WRITES[name]
+    async with fresh_store(tmp_path) as store:
+        await fill(store)
+        with counted(store) as cost:
+            async with store.begin() as unit:
+                await write(unit)
+        assert (len(cost.statements), cost.crossings) == (expected, expected + bool(expected)), cost.statements
+        assert scans(await query_plan(store, cost.statements)) == []
+
+
+async def test_the_check_of_plans_can_fail(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        assert scans(await query_plan(store, ["SELECT * FROM projects WHERE name = ?"])) == ["SCAN projects"]
+
+
+async def test_an_export_is_a_statement_a_batch(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        await fill(store)
+        with counted(store) as cost:
+            assert len(await _export(store, 2)) == 3
+    assert len(cost.statements) == 2
+
+
+@pytest.mark.parametrize("entries", [1, 10, 300])
+async def test_the_size_of_what_hangs_on_a_project_costs_no_statement(entries: int, tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        texts = [f"entry {number}" for number in range(entries)]
+        with counted(store) as made:
+            async with store.begin() as unit:
+                created = await unit.projects.create(
+                    "n", "ada", requirements=texts, tech_stack=texts, constraints=texts
+                )
+                await unit.projects.add_specs(created.id, "design", [NewSpec("c", text) for text in texts])
+                await unit.conversations.append_many(created.id, [NewMessage("user", text) for text in texts])
+        with counted(store) as read:
+            details = await store.projects.details(created.id)
+    assert len(made.statements) == 7 + 2 + 2
+    assert len(read.statements) == 1
+    assert details.constraints == tuple(texts)
+    assert len(details.specs) == entries
+
+
+def scans(plan: str) -> list[str]:
+    """The steps that walk a whole table: not what a search found before, nor the index of what is archived alone."""
+    harmless = ("subquery", "USING INDEX ix_projects_archived_at_id")
+    return [
+        step for step in plan.splitlines() if step.startswith("SCAN") and not any(part in step for part in harmless)
+    ]
