@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCH := $(BIN)/python -m pytest tests/performance -o python_files='bench_*.py' --benchmark-quiet
 SAMPLE := tests/support/v1_samples/nine-tables.db
 
-.PHONY: help install run test test-long bench bench-quick lint format clean
+.PHONY: help install run test test-long dialect-suite bench bench-quick lint format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,18 +26,22 @@ $(FULL): pyproject.toml | $(VENV)/bin/python
 	$(PIP) -e '.[dev]'
 	@touch $(CORE) $@
 
-run: $(CORE) ## Upgrade a database that v1 wrote, check it, and show what it holds
+run: $(CORE) ## Upgrade a database that v1 wrote, check it, and walk through it
 	@rm -rf build/run && mkdir -p build/run
 	@cp $(SAMPLE) build/run/projects.db && chmod u+w build/run/projects.db
 	$(BIN)/alembic -x url=build/run/projects.db -x v1_timezone=UTC upgrade head
 	$(BIN)/socrates db check build/run/projects.db
 	$(BIN)/socrates db show build/run/projects.db
+	$(BIN)/socrates tour ibex build/run/projects.db
 
 test: $(FULL) ## Run all tests
 	$(BIN)/python -m pytest -n 2
 
 test-long: $(FULL) ## The same campaigns with larger numbers
 	SOCRATES_LONG=1 $(BIN)/python -m pytest -n 2 -m ""
+
+dialect-suite: $(FULL) ## SQLAlchemy's own dialect suite on our SQLite driver and the stock one, on 2.0 and 2.1
+	$(BIN)/python -m tests.dialect.compare
 
 bench: $(FULL) ## Measure beside v1; writes build/bench/report.json
 	$(BENCH)

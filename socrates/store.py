@@ -84,7 +84,9 @@ class Store:
         """One transaction. Units of work of one process queue here and run one after another.
 
         Other processes wait for the lock in the same way. What is awaited inside holds everybody up: await a model or a
-        network before it or after it. Raises BusyError when it takes longer than the setting `lock_timeout` to begin.
+        network before it or after it. Let exceptions leave the block: after a call failed for what the database or a
+        value allows, the unit can only roll back. Raises BusyError when it takes longer than the setting `lock_timeout`
+        to begin.
         """
         task = asyncio.current_task()
         if task in self._writing:

@@ -88,12 +88,12 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "$float": float,
-    "$set": lambda content: {decode(item) for item in content},
+    "$set": lambda content: {_hashable(decode(item)) for item in content},
     "$tuple": lambda content: tuple(decode(item) for item in content),
     "$datetime": datetime.fromisoformat,
     "$decimal": Decimal,
     "$bytes": lambda content: base64.b64decode(content, validate=True),
-    "$dict": lambda content: {decode(key): decode(item) for key, item in content},
+    "$dict": lambda content: {_hashable(decode(key)): decode(item) for key, item in content},
 }
 
 
@@ -105,6 +105,13 @@ def _decode_form(key: str, content: Any) -> Any:
         return decoder(content)
     except (TypeError, ArithmeticError) as error:
         raise ValueError(f"a form {key!r} in tagged JSON holds what it never does") from error
+
+
+def _hashable(value: Any) -> Any:
+    """A set that is a member of a set, or a key, was a frozenset."""
+    if isinstance(value, set):
+        return frozenset(value)
+    return tuple(map(_hashable, value)) if isinstance(value, tuple) else value
 
 
 def _unescape(key: str) -> str:

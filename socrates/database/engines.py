@@ -1,6 +1,8 @@
 """The engines of a SQLite file: one writer, queued in this process, and a pool of read-only readers."""
 
+import asyncio
 import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,13 @@ class Engines:
     reader: AsyncEngine
 
     async def dispose(self) -> None:
-        """Close all connections. The writer last: only it can fold the -wal file back into the database."""
+        """Close all connections, and have SQLite fold the -wal file back into the database if nobody else has it open.
+
+        The last connection that is closed does that, if it may write: readers may not.
+        """
         await self.reader.dispose()
         await self.writer.dispose()
+        await asyncio.to_thread(_fold, self.path)
 
 
 def open_engines(path: Path, settings: Settings) -> Engines:
@@ -42,10 +48,20 @@ def open_engines(path: Path, settings: Settings) -> Engines:
     """
     writer = _engine(path, settings, "writer", pool_size=1)
     reader = _engine(path, settings, "reader", pool_size=settings.pool_size, isolation_level="AUTOCOMMIT")
-    _leave_when_rolled_back(writer)
+    _leave_after_failures(writer)
     if settings.sqlite_driver == "stock":
         _begin_immediate(writer)
     return Engines(path, writer, reader)
+
+
+def _fold(path: Path) -> None:
+    """Open and close the database once more, when there was no writer or it was not the last to go."""
+    if not path.with_name(f"{path.name}-wal").exists():
+        return
+    uri = f"{_uri(path)}?mode=rw"
+    # Suppressed, because whoever opens the database next can do it as well.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
+        connection.execute("SELECT 1 FROM sqlite_master").close()
 
 
 def _engine(path: Path, settings: Settings, role: Role, **options: Any) -> AsyncEngine:
@@ -76,13 +92,19 @@ def _engine(path: Path, settings: Settings, role: Role, **options: Any) -> Async
 
 def _url(path: Path, driver: str, mode: str) -> URL:
     # mode=rw, not rwc: a file that somebody removed meanwhile must not come back empty.
-    return URL.create(f"sqlite+{driver}", database="file:" + quote(str(path)), query={"uri": "true", "mode": mode})
+    return URL.create(f"sqlite+{driver}", database=_uri(path), query={"uri": "true", "mode": mode})
 
 
-def _leave_when_rolled_back(writer: AsyncEngine) -> None:
-    """After some failures, such as a full disk, SQLite has rolled back the whole transaction by itself.
+def _uri(path: Path) -> str:
+    return "file:" + quote(str(path))
 
-    Whoever goes on in that unit of work would store its second half only, so SQLAlchemy is told to refuse.
+
+def _leave_after_failures(writer: AsyncEngine) -> None:
+    """Have SQLAlchemy give up the connection, and with it the unit of work, where going on would be wrong.
+
+    After some failures, such as a full disk, SQLite has rolled back the whole transaction by itself: whoever went on
+    would store the second half only. After a failed COMMIT the transaction may still be open, and SQLAlchemy takes it
+    for ended: the next unit of work would commit it.
     """
 
     @event.listens_for(writer.sync_engine, "handle_error")
@@ -91,7 +113,7 @@ def _leave_when_rolled_back(writer: AsyncEngine) -> None:
         if connection is None or connection.invalidated or not isinstance(failure.original_exception, sqlite3.Error):
             return
         driver = connection.connection.driver_connection
-        if driver is not None and not driver.in_transaction:
+        if failure.statement is None or (driver is not None and not driver.in_transaction):
             failure.is_disconnect = True
             failure.invalidate_pool_on_disconnect = False
 

@@ -17,10 +17,6 @@ class Flight:
         self._closed = False
         self._landed = asyncio.Event()
 
-    @property
-    def closed(self) -> bool:
-        return self._closed
-
     def aboard(self) -> "_Seat":
         """A context in which one is counted. Raises ClosedError when nobody is let on any more.
 

@@ -5,6 +5,7 @@ because processes that start at once on a fresh path would otherwise make the ta
 to WAL.
 """
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
-from socrates.database.migrations import create_schema, head_revision
+from socrates.database.migrations import create_schema, current_revision, head_revision
 from socrates.errors import BusyError, ConfigurationError, DatabaseError, NotRecognisedError, SchemaError
 
 
@@ -44,30 +45,31 @@ def _is_ready(path: Path, lock_timeout: float) -> bool:
         raise ConfigurationError(f"{path} is a directory; name a file in it")
     if not path.exists() or not path.stat().st_size:
         return False
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        # SQLite would open it all the same, and refuse the first write.
+        raise DatabaseError(f"{path} cannot be opened: see that the file and its directory can be written")
     with _connected(path, lock_timeout) as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not tables:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if not names:
             return False
-        if not {"alembic_version", "conversation_messages"} <= tables:
+        if not {"alembic_version", "conversation_messages"} <= names:
             raise NotRecognisedError(
-                f"{path} has tables, but not this version's schema. If v1 wrote it, close v1 and run "
+                f"{path} is not empty, and doesn't have this version's schema. If v1 wrote it, close v1 and run "
                 f"`socrates db upgrade {path}`. Nothing was changed."
             )
-        _require_head(path, [revision for (revision,) in connection.execute("SELECT version_num FROM alembic_version")])
+        _require_head(path, current_revision(connection))
         return bool(connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
 
 
-def _require_head(path: Path, revisions: list[str]) -> None:
+def _require_head(path: Path, revision: str | None) -> None:
     head = head_revision()
-    if revisions == [head]:
+    if revision == head:
         return
-    if revisions and max(revisions) > head:
-        raise SchemaError(
-            f"{path} was written by a newer version of socrates ({max(revisions)} > {head}); install that"
-        )
-    found = ", ".join(revisions) or "none"
+    if revision is not None and revision > head:
+        raise SchemaError(f"{path} was written by a newer socrates ({revision}, here {head}); install that version")
     raise SchemaError(
-        f"the schema of {path} is at revision {found}, this version works on {head}; run `socrates db upgrade {path}`"
+        f"the schema of {path} is at revision {revision or 'none'}, and this version works on {head}; "
+        f"run `socrates db upgrade {path}`"
     )
 
 

@@ -11,7 +11,9 @@ from sqlalchemy.util import greenlet_spawn
 
 from socrates.database.failures import explained
 from socrates.database.flight import Flight
+from socrates.database.misfits import refuse_misfits
 from socrates.database.turns import Turns
+from socrates.errors import DatabaseError
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -47,14 +49,32 @@ class ReadSession:
             return connection.execute(statement, params)
 
 
+class WriteSession(AsyncSession):
+    """The session of a unit of work. Once a statement has failed in it, it can only roll back.
+
+    A call of a repository may be several statements. If the second fails and somebody catches that, the first must not
+    be committed alone. PostgreSQL holds it the same way.
+    """
+
+    failure: Exception | None = None
+
+    async def execute(self, statement: Executable, params: Parameters | None = None, **options: Any) -> Result[Any]:
+        try:
+            refuse_misfits(statement, params or {})
+            return await super().execute(statement, params, **options)
+        except Exception as error:
+            self.failure = error
+            raise
+
+
 @asynccontextmanager
-async def write_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
     """A session that commits at the end, and rolls back on any exception or cancellation.
 
     Afterwards the session is closed for good. When the task is cancelled during the commit, the commit is waited for
     and may have happened.
     """
-    session = AsyncSession(engine, expire_on_commit=False, autoflush=False, close_resets_only=False)
+    session = WriteSession(engine, expire_on_commit=False, autoflush=False, close_resets_only=False)
     try:
         yield session
         await _commit(session)
@@ -65,7 +85,12 @@ async def write_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
         await session.close()
 
 
-async def _commit(session: AsyncSession) -> None:
+async def _commit(session: WriteSession) -> None:
+    if session.failure is not None:
+        raise DatabaseError(
+            "a call failed in this unit of work and its exception was caught inside; nothing of the unit was stored. "
+            "Let exceptions leave the unit, and begin another one"
+        ) from session.failure
     try:
         await session.commit()
     except Exception as error:

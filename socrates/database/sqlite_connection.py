@@ -74,7 +74,9 @@ _EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation])
 
 
 class _DecimalSum:
-    """The exact sum of Decimals that are stored as text; "0" for none. SQLite's own sum would go through floats.
+    """The exact sum of Decimals that are stored as text; NULL for no rows, "0" for NULLs only.
+
+    SQLite's own sum would go through floats.
 
     A sum of more than 1,000 digits fails instead of being rounded.
     """

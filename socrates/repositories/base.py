@@ -4,14 +4,14 @@ A repository only composes statements. Those that don't depend on their argument
 building one and finding it in SQLAlchemy's cache takes as long as running it. They select columns, not entities.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import cache
-from math import isfinite
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import JSON, Executable, Float, Insert, Integer, Result, Row, Table, Update
+from sqlalchemy import JSON, Executable, Result, Row, Table
 from sqlalchemy.orm import InstrumentedAttribute
 
 from socrates.database.failures import READING, WRITING, explained, is_missing_parent
@@ -19,18 +19,14 @@ from socrates.database.sessions import ReadsFrom
 from socrates.errors import InvalidValueError, ProjectNotFoundError
 from socrates.frozen import FrozenDict, freeze, texts
 from socrates.models import Base
-from socrates.models.types import CodePointText, TaggedJSON
+from socrates.models.types import TaggedJSON
 
 ViewT = TypeVar("ViewT")
 
 _NOTHING_ELSE = FrozenDict()
 
-_TAKES: tuple[tuple[type[Any], tuple[type[Any], ...]], ...] = (
-    (CodePointText, (str,)),
-    (Integer, (int,)),
-    (Float, (float, int)),
-    (TaggedJSON, (dict,)),
-)
+AT_ONCE = 500
+"""Rows that are turned into views, or into parameters, before other tasks get a turn: a few milliseconds."""
 
 
 class Mapper(Generic[ViewT]):
@@ -71,11 +67,32 @@ class Repository:
         self._session = session
 
     async def _rows(self, statement: Executable, /, **parameters: Any) -> Sequence[Row[Any]]:
-        refuse_misfits(statement, parameters)
+        return await self._collected(iter, statement, parameters)
+
+    async def _views(
+        self, read: Callable[[Row[Any]], ViewT], statement: Executable, /, **parameters: Any
+    ) -> tuple[ViewT, ...]:
+        """What `read` makes of every row."""
+        return tuple(await self._collected(partial(map, read), statement, parameters))
+
+    async def _collected(
+        self,
+        read: Callable[[Sequence[Row[Any]]], Iterable[Any]],
+        statement: Executable,
+        parameters: Mapping[str, Any],
+    ) -> list[Any]:
+        """What `read` makes of the rows, batch by batch. They are all here by then, but their values are raw."""
+        found: list[Any] = []
         try:
-            return (await self._session.execute(statement, parameters)).all()
+            result = await self._session.execute(statement, parameters)
+            while batch := result.fetchmany(AT_ONCE):
+                found += read(batch)
+                if len(batch) < AT_ONCE:
+                    break
+                await asyncio.sleep(0)
         except READING as error:
             raise explained(error) from error
+        return found
 
     async def _row(self, statement: Executable, /, **parameters: Any) -> Row[Any] | None:
         """The first row, or None."""
@@ -92,15 +109,18 @@ class Repository:
         return await self._write_with(statement, parameters)
 
     async def _write_many(self, statement: Executable, parameters: Sequence[Mapping[str, Any]]) -> int:
-        """Run it once per set of parameters, in one batch; no statement for no parameters."""
-        return await self._write_with(statement, parameters) if parameters else 0
+        """Run it once per set of parameters, in batches; no statement for no parameters."""
+        touched = 0
+        for start in range(0, len(parameters), AT_ONCE):
+            touched += await self._write_with(statement, parameters[start : start + AT_ONCE])
+        return touched
 
     async def _write_to_project(
         self, project_id: str, statement: Executable, parameters: Sequence[Mapping[str, Any]]
     ) -> None:
         """Like `_write_many`, for rows that hang on one project. Raises ProjectNotFoundError."""
-        if parameters:
-            await self._execute_on_project(project_id, statement, parameters)
+        for start in range(0, len(parameters), AT_ONCE):
+            await self._execute_on_project(project_id, statement, parameters[start : start + AT_ONCE])
 
     async def _add_to_project(self, project_id: str, statement: Executable, /, **parameters: Any) -> Sequence[Row[Any]]:
         """Insert one row that hangs on a project; return what the statement returns. Raises ProjectNotFoundError."""
@@ -109,7 +129,6 @@ class Repository:
     async def _execute_on_project(
         self, project_id: str, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     ) -> Result[Any]:
-        refuse_misfits(statement, parameters)
         try:
             return await self._session.execute(statement, parameters)
         except WRITING as error:
@@ -120,7 +139,6 @@ class Repository:
     async def _write_with(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     ) -> int:
-        refuse_misfits(statement, parameters)
         try:
             result = await self._session.execute(statement, parameters)
         except WRITING as error:
@@ -147,40 +165,19 @@ def utc(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def refuse_misfits(statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
-    """Raise InvalidValueError for a value to be written that its column is not made for.
-
-    SQLite would store it all the same, or turn it into another one: 5 into "5", NaN into NULL.
-    """
-    if not isinstance(statement, Insert | Update):
-        return
-    kinds = _kinds(cast(Table, statement.table))
-    for row in (parameters,) if isinstance(parameters, Mapping) else parameters:
-        for name, value in row.items():
-            taken = kinds.get(name)
-            if taken is not None and not _fits(value, taken):
-                wrong = value if isinstance(value, float) else type(value).__name__
-                raise InvalidValueError(f"{statement.table}.{name} takes {taken[0].__name__}, not {wrong}")
-
-
-@cache
-def _kinds(written: Table) -> dict[str, tuple[type[Any], ...]]:
-    """What the columns take, save those whose type sees to it itself."""
-    return {column.name: taken for column in written.c for kind, taken in _TAKES if isinstance(column.type, kind)}
-
-
-def _fits(value: object, taken: tuple[type[Any], ...]) -> bool:
-    if value is None:
-        return taken != (dict,)  # a JSON column takes None for JSON's null, past NOT NULL
-    return isinstance(value, taken) and not isinstance(value, bool) and (type(value) is not float or isfinite(value))
-
-
 def text_list(name: str, values: Iterable[str]) -> list[str]:
     """`values` as a list. Raises InvalidValueError for anything but texts, also for one text in place of a list."""
     found = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else None
     if found is None or not all(isinstance(value, str) for value in found):
         raise InvalidValueError(f"{name} takes a list of texts")
     return found
+
+
+def folded(text: str) -> str:
+    """The text to search for, as SQL's `contains_folded` takes it. Raises InvalidValueError for a blank one."""
+    if not text.strip():
+        raise InvalidValueError("the text to search for is empty")
+    return text.casefold()
 
 
 def only_known(kind: str, changes: Mapping[str, Any], known: Iterable[str]) -> None:

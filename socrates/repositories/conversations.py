@@ -1,14 +1,16 @@
 """The dialogue of a project: rows with a position, appended and never rewritten."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from socrates.drafts import NewMessage
-from socrates.errors import InvalidValueError, ProjectNotFoundError
+from socrates.errors import ProjectNotFoundError
 from socrates.models import ConversationMessage, Project
-from socrates.repositories.base import Mapper, Repository, now, positive, table, utc
+from socrates.repositories.base import AT_ONCE, Mapper, Repository, folded, now, positive, table, utc
 from socrates.repositories.snippet import snippet
 from socrates.views import Message, MessageHit
 
@@ -50,38 +52,35 @@ class ConversationReads(Repository):
 
     async def last(self, project_id: str, count: int = 50) -> tuple[Message, ...]:
         """The newest `count` messages, oldest first."""
-        return _turned(await self._rows(_LAST, project_id=project_id, count=positive("count", count)))
+        newest_first = await self._views(_message, _LAST, project_id=project_id, count=positive("count", count))
+        return newest_first[::-1]
 
     async def before(self, project_id: str, position: int, count: int = 50) -> tuple[Message, ...]:
         """The `count` messages that stand before `position`, oldest first: the page above."""
-        rows = await self._rows(_BEFORE, project_id=project_id, position=position, count=positive("count", count))
-        return _turned(rows)
+        place: dict[str, Any] = {"project_id": project_id, "position": position}
+        newest_first = await self._views(_message, _BEFORE, **place, count=positive("count", count))
+        return newest_first[::-1]
 
     async def after(self, project_id: str, position: int = BEGINNING, count: int = 50) -> tuple[Message, ...]:
         """The `count` messages that stand behind `position`: the page below; by default the first page."""
-        return _in_order(
-            await self._rows(_AFTER, project_id=project_id, position=position, count=positive("count", count))
-        )
+        place: dict[str, Any] = {"project_id": project_id, "position": position}
+        return await self._views(_message, _AFTER, **place, count=positive("count", count))
 
     async def by_phase(
         self, project_id: str, phase: str, after: int = BEGINNING, count: int = 50
     ) -> tuple[Message, ...]:
         """The `count` messages of one phase that stand behind the position `after`."""
-        rows = await self._rows(
-            _BY_PHASE, project_id=project_id, phase=phase, position=after, count=positive("count", count)
-        )
-        return _in_order(rows)
+        place: dict[str, Any] = {"project_id": project_id, "phase": phase, "position": after}
+        return await self._views(_message, _BY_PHASE, **place, count=positive("count", count))
 
     async def search(self, project_id: str, text: str, before: int = END, count: int = 50) -> tuple[MessageHit, ...]:
         """The newest `count` messages before the position `before` that contain `text`, newest first.
 
         Case makes no difference in any alphabet, by Unicode's full case folding: "straße" finds "STRASSE".
         """
-        needle = _needle(text)
-        rows = await self._rows(
-            _SEARCH, project_id=project_id, needle=needle, position=before, count=positive("count", count)
-        )
-        return tuple(MessageHit(message, snippet(message.content, needle)) for message in map(_message, rows))
+        needle = folded(text)
+        place: dict[str, Any] = {"project_id": project_id, "needle": needle, "position": before}
+        return await self._views(partial(_hit, needle), _SEARCH, **place, count=positive("count", count))
 
     async def count(self, project_id: str) -> int:
         """How many messages there are. Raises ProjectNotFoundError."""
@@ -122,33 +121,31 @@ class ConversationRepository(ConversationReads):
         length = await self._value(_MAKE_ROOM, project_id=project_id, count=len(drafts), at=at)
         if length is None:
             raise ProjectNotFoundError(project_id)
-        rows = [
-            {
-                "project_id": project_id,
-                "position": position,
-                "type": draft.type,
-                "content": draft.content,
-                "timestamp": utc(draft.timestamp) or at,
-                "phase": draft.phase,
-                "author": draft.author,
-                "question_number": draft.question_number,
-                "extra": draft.extra,
-            }
-            for position, draft in enumerate(drafts, length - len(drafts))
-        ]
-        await self._write_many(_INSERT, rows)
-        return tuple(_message(tuple(row.values())) for row in rows)
+        first = length - len(drafts)
+        appended: list[Message] = []
+        for start in range(0, len(drafts), AT_ONCE):
+            batch = enumerate(drafts[start : start + AT_ONCE], first + start)
+            rows = [_as_row(project_id, position, draft, at) for position, draft in batch]
+            await self._write_many(_INSERT, rows)
+            appended += (_message(tuple(row.values())) for row in rows)
+        return tuple(appended)
 
 
-def _in_order(rows: Sequence[Row[Any]]) -> tuple[Message, ...]:
-    return tuple(map(_message, rows))
+def _as_row(project_id: str, position: int, draft: NewMessage, at: datetime) -> dict[str, Any]:
+    """The columns in the order of the view's fields."""
+    return {
+        "project_id": project_id,
+        "position": position,
+        "type": draft.type,
+        "content": draft.content,
+        "timestamp": utc(draft.timestamp) or at,
+        "phase": draft.phase,
+        "author": draft.author,
+        "question_number": draft.question_number,
+        "extra": draft.extra,
+    }
 
 
-def _turned(rows: Sequence[Row[Any]]) -> tuple[Message, ...]:
-    return tuple(map(_message, reversed(rows)))
-
-
-def _needle(text: str) -> str:
-    if not text.strip():
-        raise InvalidValueError("the text to search for is empty")
-    return text.casefold()
+def _hit(needle: str, row: Row[Any]) -> MessageHit:
+    message = _message(row)
+    return MessageHit(message, snippet(message.content, needle))

@@ -127,7 +127,7 @@ class KnowledgeReads(Repository):
         if after is not None:
             parameters |= {"last_at": after.created_at, "last_id": after.id}
         statement = _suggestions_of(status is not None, after is not None, limit is not None)
-        return tuple(map(_suggestion, await self._rows(statement, **parameters)))
+        return await self._views(_suggestion, statement, **parameters)
 
     async def suggestion_counts(self, project_id: str) -> SuggestionCounts:
         """How many of a project's suggestions are pending, approved and rejected."""
@@ -148,7 +148,7 @@ class KnowledgeReads(Repository):
                 parameters["last_at"] = after.uploaded_at
                 place = "dated"
         statement = _documents_of(owner, place, limit is not None)
-        return tuple(map(_document, await self._rows(statement, **parameters)))
+        return await self._views(_document, statement, **parameters)
 
 
 class KnowledgeRepository(KnowledgeReads):

@@ -57,7 +57,7 @@ class LearningReads(Repository):
 
     async def effectiveness_of(self, user_id: str) -> tuple[EffectivenessView, ...]:
         """All questions that the user was asked, ordered by the id of their template."""
-        return tuple(map(_effectiveness, await self._rows(_EFFECTIVENESS_OF_USER, user_id=user_id)))
+        return await self._views(_effectiveness, _EFFECTIVENESS_OF_USER, user_id=user_id)
 
     async def find_pattern(self, user_id: str, pattern_type: str) -> PatternView | None:
         """One habit of the user; None when it was not learned yet."""
@@ -66,7 +66,7 @@ class LearningReads(Repository):
 
     async def patterns_of(self, user_id: str) -> tuple[PatternView, ...]:
         """All habits of the user, ordered by their type."""
-        return tuple(map(_pattern, await self._rows(_PATTERNS_OF_USER, user_id=user_id)))
+        return await self._views(_pattern, _PATTERNS_OF_USER, user_id=user_id)
 
 
 class LearningRepository(LearningReads):

@@ -67,7 +67,7 @@ class LLMReads(UsageReads):
 
     async def configs(self, user_id: str) -> tuple[ProviderConfig, ...]:
         """The user's settings for all providers, ordered by provider."""
-        return tuple(map(_config, await self._rows(_CONFIGS, user_id=user_id)))
+        return await self._views(_config, _CONFIGS, user_id=user_id)
 
     async def find_key(self, user_id: str, provider: str) -> StoredKey | None:
         """The user's key for one provider, encrypted; None when the user has none."""
@@ -76,7 +76,7 @@ class LLMReads(UsageReads):
 
     async def keys(self, user_id: str) -> tuple[StoredKey, ...]:
         """The user's keys for all providers, encrypted, ordered by provider."""
-        return tuple(map(_key, await self._rows(_KEYS, user_id=user_id)))
+        return await self._views(_key, _KEYS, user_id=user_id)
 
 
 class LLMRepository(LLMReads, UsageRepository):

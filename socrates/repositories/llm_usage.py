@@ -137,7 +137,7 @@ class UsageReads(Repository):
                 parameters["last_at"] = after.timestamp
                 place = "dated"
         statement = _page(provider is not None, since is not None, until is not None, place)
-        return tuple(map(_usage, await self._rows(statement, count=positive("limit", limit), **parameters)))
+        return await self._views(_usage, statement, count=positive("limit", limit), **parameters)
 
     async def usage_totals(
         self,

@@ -74,23 +74,23 @@ class MaturityReads(Repository):
 
     async def phase_scores(self, project_id: str) -> tuple[PhaseScore, ...]:
         """The maturity of every phase, by name."""
-        return tuple(map(_phase, await self._rows(_PHASES, project_id=project_id)))
+        return await self._views(_phase, _PHASES, project_id=project_id)
 
     async def category_scores(self, project_id: str, phase: str | None = None) -> tuple[CategoryScore, ...]:
         """The points of the categories of all phases, or of one."""
         if phase is None:
-            return tuple(map(_category, await self._rows(_CATEGORIES, project_id=project_id)))
-        return tuple(map(_category, await self._rows(_CATEGORIES_OF_PHASE, project_id=project_id, phase=phase)))
+            return await self._views(_category, _CATEGORIES, project_id=project_id)
+        return await self._views(_category, _CATEGORIES_OF_PHASE, project_id=project_id, phase=phase)
 
     async def specs(self, project_id: str, phase: str | None = None) -> tuple[Spec, ...]:
         """The categorised statements of all phases, or of one, in order."""
         if phase is None:
-            return tuple(map(_spec, await self._rows(_SPECS, project_id=project_id)))
-        return tuple(map(_spec, await self._rows(_SPECS_OF_PHASE, project_id=project_id, phase=phase)))
+            return await self._views(_spec, _SPECS, project_id=project_id)
+        return await self._views(_spec, _SPECS_OF_PHASE, project_id=project_id, phase=phase)
 
     async def maturity_events(self, project_id: str) -> tuple[MaturityEvent, ...]:
         """What changed the scores, in order."""
-        return tuple(map(_event, await self._rows(_EVENTS, project_id=project_id)))
+        return await self._views(_event, _EVENTS, project_id=project_id)
 
     async def analytics(self, project_id: str) -> Analytics:
         """The running totals. Raises ProjectNotFoundError."""

@@ -11,10 +11,10 @@ from uuid import uuid4
 from sqlalchemy import BindParameter, Row, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from socrates.errors import InvalidValueError, NotFoundError, ProjectNotFoundError
+from socrates.errors import InvalidValueError, NotFoundError
 from socrates.frozen import FrozenDict, freeze
-from socrates.models import Project, ProjectNote, ProjectNoteTag
-from socrates.repositories.base import Repository, now, only_known, positive, table, utc
+from socrates.models import ProjectNote, ProjectNoteTag
+from socrates.repositories.base import Repository, folded, now, only_known, positive, table, text_list, utc
 from socrates.repositories.upsert import upsert
 from socrates.views import Note
 
@@ -54,13 +54,7 @@ _GET = (
 )
 _COUNT = select(func.count()).select_from(_notes).where(_notes.c.project_id == bindparam("project_id"))
 
-# From the project's row, so that a project that is not there gives no note rather than an error of the engine's own.
-_INSERT = insert(_notes).from_select(
-    _COLUMNS,
-    select(*(bindparam(f"new_{name}", type_=_notes.c[name].type) for name in _COLUMNS)).where(
-        select(Project.id).where(Project.id == bindparam("new_project_id")).exists()
-    ),
-)
+_INSERT = insert(_notes)
 _UPDATE = update(_notes).where(_notes.c.id == bindparam("note_id"))
 _DELETE = delete(_notes).where(_notes.c.id == bindparam("note_id"))
 _SAVE_TAGS = upsert(_tags, ("note_id", "position"), ("tag",))
@@ -147,10 +141,8 @@ class NoteReads(Repository):
 
         Case makes no difference in any alphabet, by Unicode's full case folding: "straße" finds "STRASSE".
         """
-        if not text.strip():
-            raise InvalidValueError("the text to search for is empty")
         return await self._list(
-            {"project_id": project_id, "note_type": note_type, "needle": text.casefold()}, limit, after
+            {"project_id": project_id, "note_type": note_type, "needle": folded(text)}, limit, after
         )
 
     async def count(self, project_id: str) -> int:
@@ -193,11 +185,10 @@ class NoteRepository(NoteReads):
             note_type=note_type,
             created_at=utc(created_at) or now(),
             created_by=created_by,
-            tags=_checked(tags),
+            tags=tuple(text_list("tags", tags)),
             extra=FrozenDict(),
         )
-        if not await self._write(_INSERT, **{f"new_{name}": getattr(note, name) for name in _COLUMNS}):
-            raise ProjectNotFoundError(project_id)
+        await self._write_to_project(project_id, _INSERT, [{name: getattr(note, name) for name in _COLUMNS}])
         await self._save_tags(note.id, (), note.tags)
         return note
 
@@ -211,7 +202,7 @@ class NoteRepository(NoteReads):
             raise InvalidValueError("an update of a note needs something to change")
         stored = await self.get(note_id)
         columns: dict[str, Any] = {name: value for name, value in changes.items() if name != "tags"}
-        tags = _checked(changes["tags"]) if "tags" in changes else stored.tags
+        tags = tuple(text_list("tags", changes["tags"])) if "tags" in changes else stored.tags
         if columns:
             await self._write(_UPDATE, note_id=note_id, **columns)
         await self._save_tags(note_id, stored.tags, tags)
@@ -231,12 +222,6 @@ class NoteRepository(NoteReads):
         await self._write_many(_SAVE_TAGS, changed)
         if len(stored) > len(wanted):
             await self._write(_CUT_TAGS, of_note=note_id, length=len(wanted))
-
-
-def _checked(tags: Tags) -> tuple[str, ...]:
-    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
-        raise InvalidValueError("tags are a list of texts")
-    return tuple(tags)
 
 
 def _with_tags(rows: Iterable[Row[Any]]) -> tuple[Note, ...]:

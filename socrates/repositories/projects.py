@@ -169,7 +169,7 @@ class ProjectReads(TeamReads, MaturityReads):
         if after is not None:
             parameters |= {"last_key": getattr(after, sort), "last_id": after.id}
         statement = _for_user(sort, descending, archived, after is not None, limit is not None)
-        return tuple(map(_summary, await self._rows(statement, **parameters)))
+        return await self._views(_summary, statement, **parameters)
 
     async def archived(self, limit: int = 50, after: ProjectSummary | None = None) -> tuple[ProjectSummary, ...]:
         """Everybody's archived projects, the last archived first; those without a time at the end."""

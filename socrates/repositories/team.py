@@ -78,7 +78,7 @@ class TeamReads(Repository):
 
     async def members(self, project_id: str, *, include_inactive: bool = False) -> tuple[Member, ...]:
         """The team, in order of joining. Inactive members have no access."""
-        return tuple(map(_member, await self._rows(_TEAM if include_inactive else _ACTIVE, project_id=project_id)))
+        return await self._views(_member, _TEAM if include_inactive else _ACTIVE, project_id=project_id)
 
     async def is_member(self, project_id: str, username: str) -> bool:
         """Whether the project is visible to this user: as its owner, or as an active member."""
@@ -87,8 +87,8 @@ class TeamReads(Repository):
     async def pending_questions(self, project_id: str, *, status: str | None = None) -> tuple[QuestionView, ...]:
         """The questions put to the team, in order; all, or those that are pending, answered or skipped."""
         if status is None:
-            return tuple(map(_question, await self._rows(_WAITING, project_id=project_id)))
-        return tuple(map(_question, await self._rows(_IN_STATE, project_id=project_id, status=status)))
+            return await self._views(_question, _WAITING, project_id=project_id)
+        return await self._views(_question, _IN_STATE, project_id=project_id, status=status)
 
 
 class TeamWrites(TeamReads):

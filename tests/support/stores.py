@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from socrates.config import Settings
 from socrates.database.opening import make_ready
-from socrates.store import Store
+from socrates.store import Store, UnitOfWork
 
 
 @cache
@@ -46,6 +46,19 @@ def _refuse_what_no_type_converted(
     rows = parameters if isinstance(parameters, list) else [parameters]
     for value in (value for row in rows for value in row):
         assert isinstance(value, str | int | float | bytes | memoryview | None), (type(value), statement)
+
+
+@asynccontextmanager
+async def thrown_away(store: Store) -> AsyncIterator[UnitOfWork]:
+    """A unit of work whose calls may fail, and of which nothing is stored."""
+    with suppress(_ThrownAway):
+        async with store.begin() as unit:
+            yield unit
+            raise _ThrownAway
+
+
+class _ThrownAway(Exception):
+    pass
 
 
 @dataclass

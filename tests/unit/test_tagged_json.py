@@ -147,3 +147,10 @@ def test_a_type_without_a_form_is_refused(value: object) -> None:
 def test_a_form_that_was_never_written_raises_value_error(form: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of any wording
         decode(form)
+
+
+@pytest.mark.parametrize(
+    "value", [{frozenset({1})}, {(frozenset({1, 2}), 3)}, {frozenset({1}): "key"}, {frozenset({frozenset()})}]
+)
+def test_a_frozen_set_inside_a_set_or_as_a_key_comes_back(value: object) -> None:
+    assert through_json(value) == value

@@ -43,7 +43,7 @@ async def fill(store: Store, *contents: str) -> None:
         ('O\'Neill "x"; --', "o'neill \""),
         ("a\0b", "\0B"),
         ("after\0zero", "zero"),
-        ("two  blanks", "  "[:1] + " b"),
+        ("two  blanks", "  B"),
         ("😀 and 👩‍👩‍👧", "👩‍👩‍👧"),
         ("line\nbreak", "E\nB"),
     ],

@@ -9,7 +9,7 @@ from socrates.errors import AlreadyExistsError, InvalidValueError, NotFoundError
 from socrates.models import ProjectNote, ProjectNoteTag
 from socrates.store import Store
 from socrates.views import Note
-from tests.support.stores import counted, fresh_store
+from tests.support.stores import counted, fresh_store, thrown_away
 from tests.unit.repositories.plans import query_plan
 from tests.unit.repositories.rows import THEN, put, put_project, stored
 
@@ -54,10 +54,11 @@ async def test_a_note_of_no_project_or_with_a_known_id_is_refused(tmp_path: Path
     async with fresh_store(tmp_path) as store:
         await put_project(store, "p", "ada")
         async with store.begin() as unit:
+            first = await unit.notes.create("p", "t", "c", note_id="n")
+        async with thrown_away(store) as unit:
             with pytest.raises(ProjectNotFoundError) as raised:
                 await unit.notes.create("q", "t", "c", tags=["x"])
             assert raised.value.key == "q"
-            first = await unit.notes.create("p", "t", "c", note_id="n")
             with pytest.raises(AlreadyExistsError):
                 await unit.notes.create("p", "other", "c", note_id="n")
         assert await store.notes.for_project("p") == (first,)
@@ -216,15 +217,18 @@ async def test_an_update_refuses_nothing_nobody_and_what_a_note_does_not_have(tm
     async with fresh_store(tmp_path) as store:
         await put_project(store, "p", "ada")
         await put_notes(store, ("n", THEN))
-        async with store.begin() as unit:
+        async with thrown_away(store) as unit:
             with pytest.raises(NotFoundError, match="note 'm'"):
                 await unit.notes.update("m", title="new")
             with pytest.raises(InvalidValueError, match="something to change"):
                 await unit.notes.update("n")
             with pytest.raises(InvalidValueError, match="created_by"):
                 await unit.notes.update("n", created_by="eve")  # type: ignore[call-arg]
-            with pytest.raises(InvalidValueError, match="title"):
-                await unit.notes.update("n", title=None)  # type: ignore[typeddict-item]
+            for wrong in (None, 5):
+                with pytest.raises(InvalidValueError, match="title"):
+                    await unit.notes.update("n", title=wrong)  # type: ignore[typeddict-item]
+                with pytest.raises(InvalidValueError, match="title"):
+                    await unit.notes.create("p", wrong, "c")  # type: ignore[arg-type]
 
 
 async def test_a_deleted_note_is_gone_with_its_tags_and_cannot_be_deleted_again(tmp_path: Path) -> None:

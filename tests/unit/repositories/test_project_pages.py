@@ -31,6 +31,7 @@ async def all_pages(page: Page, size: int) -> list[ProjectSummary]:
         following = await page(size, found[-1] if found else None)
         assert len(following) <= size
         found.extend(following)
+        assert len(found) < 100, "the pages go round in circles"
         if len(following) < size:
             return found
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import event
 
 from socrates.drafts import NewMessage
-from socrates.errors import ConflictError, InvalidValueError, ProjectNotFoundError
+from socrates.errors import ConflictError, DatabaseError, InvalidValueError, ProjectNotFoundError
 from socrates.repositories.projects import ProjectUpdate
 from socrates.store import Store
 from socrates.views import ProjectSummary
-from tests.support.stores import counted, fresh_store
+from tests.support.stores import counted, fresh_store, thrown_away
 
 WRONG = [
     {"owner": "bob"},
@@ -126,16 +126,30 @@ async def test_an_unknown_project_is_not_found_by_updates(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("wrong", WRONG + WRONG_LISTS[:-1], ids=ascii)
-async def test_what_cannot_be_stored_is_refused_and_changes_nothing_even_in_the_same_unit(
-    wrong: dict[str, Any], tmp_path: Path
-) -> None:
+async def test_what_cannot_be_stored_is_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
     async with fresh_store(tmp_path) as store:
         await make(store, goals="lend", requirements=["a"])
         before = await store.projects.details("p")
-        async with store.begin() as unit:
+        async with thrown_away(store) as unit:
             with pytest.raises(InvalidValueError):
                 await unit.projects.update("p", 1, **wrong)
         assert await store.projects.details("p") == before
+
+
+@pytest.mark.parametrize("wrong", [{"progress": "many"}, {"requirements": ["b", "\ud800"]}], ids=ascii)
+async def test_a_unit_in_which_a_value_was_refused_stores_nothing(wrong: dict[str, Any], tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        await make(store, goals="lend", requirements=["a"])
+        before = await store.projects.details("p")
+        with pytest.raises(DatabaseError, match="nothing of the unit was stored"):
+            await update_and_go_on(store, wrong)
+        assert await store.projects.details("p") == before
+
+
+async def update_and_go_on(store: Store, wrong: dict[str, Any]) -> None:
+    async with store.begin() as unit:
+        with pytest.raises(InvalidValueError):
+            await unit.projects.update("p", 1, **wrong)
 
 
 @pytest.mark.parametrize("wrong", WRONG + WRONG_LISTS, ids=ascii)
@@ -255,7 +269,7 @@ async def test_a_bulk_update_of_a_thousand_projects_takes_a_statement_a_set_of_c
 async def test_a_bulk_update_is_all_or_none(bad: ProjectUpdate, error: type[Exception], tmp_path: Path) -> None:
     async with fresh_store(tmp_path) as store:
         before = [await make(store, name) for name in ("a", "b", "c")]
-        async with store.begin() as unit:
+        async with thrown_away(store) as unit:
             with pytest.raises(error) as raised:
                 await unit.projects.bulk_update(
                     [ProjectUpdate("a", 1, {"name": "x"}), bad, ProjectUpdate("c", 1, {"name": "x"})]

@@ -101,15 +101,20 @@ async def test_a_taken_id_is_refused_and_leaves_the_other_project_alone(tmp_path
         assert await store.projects.details("p") == before
 
 
-async def test_a_refused_duplicate_does_not_spoil_the_unit(tmp_path: Path) -> None:
+async def test_a_duplicate_is_refused_with_all_of_its_unit(tmp_path: Path) -> None:
     async with fresh_store(tmp_path) as store:
         await make(store)
-        async with store.begin() as unit:
-            with pytest.raises(AlreadyExistsError):
-                await unit.projects.create("again", "bob", project_id="p")
-            await unit.projects.create("other", "bob", project_id="q")
+        with pytest.raises(AlreadyExistsError):
+            await make_two(store)
         assert (await store.projects.summary("p")).owner == "ada"
-        assert (await store.projects.summary("q")).owner == "bob"
+        with pytest.raises(ProjectNotFoundError):
+            await store.projects.summary("q")
+
+
+async def make_two(store: Store) -> None:
+    async with store.begin() as unit:
+        await unit.projects.create("other", "bob", project_id="q")
+        await unit.projects.create("again", "bob", project_id="p")
 
 
 @pytest.mark.parametrize(

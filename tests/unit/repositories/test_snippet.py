@@ -13,17 +13,16 @@ LETTERS = st.text(st.sampled_from("aAbsSßẞİıiΣσςﬁŉΐÄä \0😀\u0301
         ("abc", "b", "abc"),
         ("", "b", ""),
         ("abc", "x", "abc"),
-        ("0123456789", "5", "…345678…"[:0] + "…3456…"),
+        ("0123456789", "x", "01234…"),
+        ("0123456789", "5", "…34567…"),
         ("0123456789", "0", "01234…"),
         ("0123456789", "9", "…789"),
-        ("ßßßßßßßßxßßßß", "x", "…ßßxß…"[:0] + "…ßßxßß…"),
+        ("ßßßßßßßßxßßßß", "x", "…ßßxßß…"),
+        ("abcßdefg", "s", "…bcßde…"),
     ],
 )
 def test_it_shows_what_stands_around_the_first_hit(text: str, needle: str, expected: str) -> None:
-    assert snippet(text, needle, radius=2).replace("…", "") in text
-    assert needle not in text.casefold() or needle in snippet(text, needle, radius=2).casefold()
-    if len(text) <= 5:
-        assert snippet(text, needle, radius=2) == expected
+    assert snippet(text, needle, radius=2) == expected
 
 
 @given(before=LETTERS, hit=LETTERS.filter(bool), after=LETTERS, radius=st.integers(0, 8))
@@ -33,7 +32,6 @@ def test_it_holds_a_hit_and_nothing_but_the_text(before: str, hit: str, after: s
     inner = shown.removeprefix("…").removesuffix("…")
     assert inner in text
     assert needle in inner.casefold()
-    assert shown.startswith("…") == (not text.startswith(inner) or shown[:1] == "…")
     assert len(inner) <= 2 * radius + len(needle)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import CompoundSelect, Delete, Insert, Select, Update, select
 
 from socrates.drafts import NewMaturityEvent, NewMessage, NewSpec
 from socrates.repositories.projects import ProjectUpdate
@@ -148,6 +149,36 @@ async def test_a_write_is_as_many_statements_as_promised_and_scans_no_table(name
                 await write(unit)
         assert (len(cost.statements), cost.crossings) == (expected, expected + bool(expected)), cost.statements
         assert scans(await query_plan(store, cost.statements)) == []
+
+
+@pytest.mark.parametrize("name", [*READS, *WRITES])
+async def test_no_call_builds_a_statement_anew(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def call(store: Store) -> None:
+        if name in READS:
+            await READS[name](store)
+        else:
+            async with store.begin() as unit:
+                await WRITES[name][1](unit)
+
+    (tmp_path / "first").mkdir()
+    async with fresh_store(tmp_path / "first") as store:
+        await fill(store)
+        await call(store)
+    built: list[object] = []
+    for kind in (Select, CompoundSelect, Insert, Update, Delete):
+
+        def spy(self: Any, *arguments: Any, original: Any = kind.__init__, **named: Any) -> None:
+            built.append(self)
+            original(self, *arguments, **named)
+
+        monkeypatch.setattr(kind, "__init__", spy)
+    async with fresh_store(tmp_path) as store:
+        await fill(store)
+        built.clear()
+        await call(store)
+        assert built == []
+        select(1)
+        assert len(built) == 1
 
 
 async def test_the_check_of_plans_can_fail(tmp_path: Path) -> None:

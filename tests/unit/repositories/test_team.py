@@ -11,7 +11,7 @@ import pytest
 from socrates.errors import AlreadyExistsError, InvalidValueError, NotFoundError, ProjectNotFoundError
 from socrates.store import Store
 from socrates.views import Member, PendingQuestion
-from tests.support.stores import fresh_store
+from tests.support.stores import fresh_store, thrown_away
 
 
 async def make(store: Store, *members: str) -> None:
@@ -157,7 +157,7 @@ async def test_unknown_people_and_projects_are_not_found(tmp_path: Path) -> None
             await change(store, "none", "bob", role="analyst")
         with pytest.raises(NotFoundError):
             await change(store, "none", "bob", role="lead")
-        async with store.begin() as unit:
+        async with thrown_away(store) as unit:
             with pytest.raises(ProjectNotFoundError):
                 await unit.projects.remove_member("none", "bob")
             with pytest.raises(ProjectNotFoundError):

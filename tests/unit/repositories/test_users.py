@@ -12,6 +12,7 @@ from tests.support.stores import counted, fresh_store
 from tests.unit.repositories.plans import query_plan
 from tests.unit.repositories.rows import THEN, put_project, put_users, stored
 
+BERLIN = timezone(timedelta(hours=2))
 NEXT_MONTH = THEN + timedelta(days=30)
 
 
@@ -30,14 +31,13 @@ async def test_a_new_user_has_the_free_tier_and_a_subscription_that_starts_now(t
 
 
 async def test_a_new_user_takes_what_it_is_given(tmp_path: Path) -> None:
-    berlin = timezone(timedelta(hours=2))
     async with fresh_store(tmp_path) as store:
         async with store.begin() as unit:
             await unit.users.create(
                 "ada",
                 "h",
                 subscription_tier="pro",
-                created_at=THEN.astimezone(berlin),
+                created_at=THEN.astimezone(BERLIN),
                 subscription_start=NEXT_MONTH,
                 usage_reset_date=NEXT_MONTH,
                 extra={"theme": "dark"},
@@ -135,6 +135,16 @@ async def test_a_month_that_ends_in_a_microsecond_is_not_over(tmp_path: Path) ->
         await put_users(store, "ada", questions_used_this_month=100, usage_reset_date=THEN + timedelta(microseconds=1))
         with pytest.raises(QuotaExceededError):
             await use(store, 100)
+
+
+async def test_times_of_another_zone_are_compared_and_kept_as_the_moments_they_are(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        await put_users(store, "ada", questions_used_this_month=1, usage_reset_date=THEN + timedelta(hours=1))
+        with pytest.raises(QuotaExceededError):
+            await use(store, 1, at=THEN.astimezone(BERLIN))
+        hour_later = THEN + timedelta(hours=1)
+        assert await use(store, 1, at=hour_later.astimezone(BERLIN)) == 1
+        assert await stored(store, User, "usage_reset_date") == [(hour_later + timedelta(days=30),)]
 
 
 async def test_a_count_that_v1_left_unreadable_is_none_used(tmp_path: Path) -> None:

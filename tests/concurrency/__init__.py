@@ -1,0 +1,1 @@
+"""Many at once: tasks, processes, cancellations and kills on one file."""

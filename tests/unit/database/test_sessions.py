@@ -1,0 +1,67 @@
+"""The sessions below the store: what they commit, and that reads need no transaction."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import exc, text
+
+from socrates.config import Settings
+from socrates.database.engines import Engines, open_engines
+from socrates.database.flight import Flight
+from socrates.database.sessions import ReadSession, write_session
+from socrates.database.turns import Turns
+from socrates.errors import ClosedError, InvalidValueError
+from tests.concurrency.checks import DRIVERS, assert_unlocked
+from tests.support.migrate import value
+from tests.support.stores import fresh_file
+
+
+@pytest.fixture(params=DRIVERS)
+def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Engines:
+    return open_engines(fresh_file(tmp_path), Settings(sqlite_driver=request.param))
+
+
+async def test_a_write_session_commits_at_its_end_and_cannot_be_used_again(engines: Engines) -> None:
+    async with write_session(engines.writer) as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = 'x'"))
+        assert value(engines.path, "SELECT version_num FROM alembic_version") != "x"
+    assert value(engines.path, "SELECT version_num FROM alembic_version") == "x"
+    with pytest.raises(exc.InvalidRequestError, match="closed"):
+        await session.execute(text("SELECT 1"))
+    await engines.dispose()
+
+
+async def test_a_write_session_rolls_back_on_any_exception(engines: Engines) -> None:
+    for error in (ValueError("x"), asyncio.CancelledError(), GeneratorExit()):
+        with pytest.raises(type(error)):  # noqa: PT012 - the session is what raises
+            async with write_session(engines.writer) as session:
+                await session.execute(text("UPDATE alembic_version SET version_num = 'x'"))
+                raise error
+        assert_unlocked(engines.path)
+    assert value(engines.path, "SELECT version_num FROM alembic_version") != "x"
+    await engines.dispose()
+
+
+async def test_what_only_the_commit_refuses_is_said_in_our_words(engines: Engines) -> None:
+    with pytest.raises(InvalidValueError, match="the record that it"):  # noqa: PT012 - the session is what raises
+        async with write_session(engines.writer) as session:
+            await session.execute(text("PRAGMA defer_foreign_keys = ON"))
+            await session.execute(
+                text("INSERT INTO phase_maturity_scores (project_id, phase, score) VALUES ('nowhere', 'design', 1)")
+            )
+    assert_unlocked(engines.path)
+    await engines.dispose()
+
+
+async def test_a_read_session_reads_on_after_an_error_and_refuses_when_it_is_over(engines: Engines) -> None:
+    flight = Flight()
+    session = ReadSession(engines.reader, flight, Turns(1, 1))
+    for _ in range(3):
+        with pytest.raises(exc.OperationalError, match="no such table"):
+            await session.execute(text("SELECT * FROM missing"))
+        assert (await session.execute(text("SELECT :x"), {"x": 5})).scalar() == 5
+    await flight.land(1)
+    with pytest.raises(ClosedError):
+        await session.execute(text("SELECT 1"))
+    await engines.dispose()

@@ -1,0 +1,321 @@
+"""The store: units of work, and closing."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from socrates.config import Settings
+from socrates.drafts import NewMessage
+from socrates.errors import (
+    AlreadyExistsError,
+    ClosedError,
+    ConfigurationError,
+    ConflictError,
+    DatabaseError,
+    InvalidValueError,
+    ProjectNotFoundError,
+    SocratesError,
+)
+from socrates.store import Store, UnitOfWork
+from tests.concurrency.checks import DRIVERS, assert_sound, assert_unlocked, contents
+from tests.support.migrate import REPOSITORY
+from tests.support.stores import counted, fresh_file
+
+SECRET = "argon2id-of-the-passcode"
+
+
+@pytest.fixture(params=DRIVERS)
+def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both drivers, switched as an owner does it."""
+    monkeypatch.setenv("SOCRATES_SQLITE_DRIVER", request.param)
+    return str(request.param)
+
+
+@asynccontextmanager
+async def library(directory: Path, **settings: object) -> AsyncIterator[Store]:
+    async with Store.open(fresh_file(directory), Settings(**settings)) as store:
+        async with store.begin() as unit:
+            await unit.projects.create("Library", "ada", project_id="library")
+        yield store
+
+
+def stored(store: Store) -> list[str]:
+    return contents(store._engines.path, "library")
+
+
+async def say(unit: UnitOfWork, text: str) -> None:
+    await unit.conversations.append("library", NewMessage("user", text))
+
+
+def threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name}
+
+
+def test_the_setting_chooses_the_driver(driver: str, tmp_path: Path) -> None:
+    async def names() -> set[str]:
+        async with library(tmp_path) as store:
+            return {store._engines.writer.dialect.driver, store._engines.reader.dialect.driver}
+
+    assert asyncio.run(names()) == {"aiosqlite" if driver == "stock" else "onehop"}
+
+
+@pytest.mark.usefixtures("driver")
+async def test_a_unit_is_committed_at_its_end(tmp_path: Path) -> None:
+    async with library(tmp_path) as store:
+        async with store.begin() as unit:
+            await say(unit, "one")
+            assert [found.content for found in await unit.conversations.last("library")] == ["one"]
+            assert await store.conversations.last("library") == ()
+            assert stored(store) == []
+        assert stored(store) == ["one"]
+        assert [found.content for found in await store.conversations.last("library")] == ["one"]
+
+
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), ProjectNotFoundError("x")], ids=repr)
+async def test_an_exception_rolls_the_unit_back_and_goes_on(tmp_path: Path, error: BaseException) -> None:
+    async with library(tmp_path) as store:
+        with pytest.raises(type(error)) as caught:  # noqa: PT012 - the unit is what raises
+            async with store.begin() as unit:
+                await say(unit, "one")
+                raise error
+        assert caught.value is error
+        assert_unlocked(store._engines.path)
+        assert stored(store) == []
+        async with store.begin() as unit:
+            await say(unit, "two")
+        assert stored(store) == ["two"]
+
+
+@pytest.mark.usefixtures("driver")
+async def test_an_answer_that_is_no_failure_leaves_the_unit_usable(tmp_path: Path) -> None:
+    async with library(tmp_path) as store:
+        async with store.begin() as unit:
+            await say(unit, "one")
+            with pytest.raises(ConflictError):
+                await unit.projects.update("library", 99, name="x")
+            with pytest.raises(ProjectNotFoundError):
+                await unit.conversations.append("nowhere", NewMessage("user", "x"))
+            await say(unit, "two")
+        assert stored(store) == ["one", "two"]
+
+
+@pytest.mark.usefixtures("driver")
+async def test_a_statement_that_failed_cannot_be_caught_and_forgotten(tmp_path: Path) -> None:
+    async with library(tmp_path) as store:
+        with pytest.raises(DatabaseError, match="nothing of the unit"):  # noqa: PT012 - the unit is what raises
+            async with store.begin() as unit:
+                await say(unit, "one")
+                with pytest.raises(AlreadyExistsError):
+                    await unit.projects.create("Library", "ada", project_id="library")
+                await say(unit, "two")
+        assert stored(store) == []
+        assert_unlocked(store._engines.path)
+
+
+@pytest.mark.usefixtures("driver")
+async def test_a_unit_inside_a_unit_of_the_same_task_is_refused(tmp_path: Path) -> None:
+    async with library(tmp_path) as store:
+        async with store.begin() as unit:
+            with pytest.raises(SocratesError, match="this task has a unit of work open"):
+                async with store.begin():
+                    pytest.fail("it began")
+            await say(unit, "one")
+        assert stored(store) == ["one"]
+        async with store.begin() as unit:
+            await say(unit, "two")
+        assert stored(store) == ["one", "two"]
+
+
+@pytest.mark.usefixtures("driver")
+async def test_a_unit_that_is_over_can_neither_read_nor_write(tmp_path: Path) -> None:
+    async with library(tmp_path) as store:
+        async with store.begin() as unit:
+            await say(unit, "one")
+        with pytest.raises(ClosedError, match="this unit of work is over"):
+            await say(unit, "two")
+        with pytest.raises(ClosedError, match="this unit of work is over"):
+            await unit.conversations.last("library")
+        with pytest.raises(ValueError, match="x"):
+            async with store.begin() as failed:
+                raise ValueError("x")
+        with pytest.raises(ClosedError, match="this unit of work is over"):
+            await failed.projects.summary("library")
+        assert stored(store) == ["one"]
+
+
+async def nearly_fill(store: Store) -> None:
+    async with store._engines.writer.connect() as connection:
+        pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
+        await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 4}")
+
+
+@pytest.mark.usefixtures("driver")
+async def test_a_full_disk_stores_nothing_of_the_unit_even_when_it_goes_on(tmp_path: Path) -> None:
+    async with library(tmp_path) as store:
+        await nearly_fill(store)
+        with pytest.raises(DatabaseError, match=r"nothing of (it|the unit)"):  # noqa: PT012 - the unit is what raises
+            async with store.begin() as unit:
+                await say(unit, "first half")
+                with pytest.raises(DatabaseError, match="the disk is full"):
+                    await say(unit, "x" * 200_000)
+                await say(unit, "second half")
+        await nearly_fill(store)
+        with pytest.raises(DatabaseError, match=r"nothing of (it|the unit)"):  # noqa: PT012 - the unit is what raises
+            async with store.begin() as unit:
+                await say(unit, "first half")
+                with pytest.raises(DatabaseError, match="the disk is full"):
+                    await say(unit, "x" * 200_000)
+        assert stored(store) == []
+        assert_sound(store._engines.path)
+        async with store.begin() as unit:
+            await say(unit, "later")
+        assert stored(store) == ["later"]
+
+
+LIMITED = """
+import asyncio, resource, signal, sys
+from socrates.drafts import NewMessage
+from socrates.errors import DatabaseError
+from socrates.store import Store
+
+async def main():
+    async with Store.open(sys.argv[1]) as store:
+        async with store.begin() as unit:
+            await unit.projects.create("Library", "ada", project_id="library")
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+        written = 0
+        try:
+            while True:
+                async with store.begin() as unit:
+                    for part in "ab":
+                        await unit.conversations.append("library", NewMessage("user", part + "x" * 20_000))
+                written += 2
+        except DatabaseError:
+            pass
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        async with store.begin() as unit:
+            await unit.conversations.append("library", NewMessage("user", "later"))
+        print(written)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.usefixtures("driver")
+def test_a_disk_that_is_really_full_tears_nothing(tmp_path: Path) -> None:
+    path = fresh_file(tmp_path)
+    script = [sys.executable, "-c", LIMITED, str(path)]
+    outcome = subprocess.run(script, capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    texts = [text[0] for text in contents(path, "library")]
+    assert "".join(texts) == int(outcome.stdout) // 2 * "ab" + "l"
+    assert len(texts) > 10
+    assert_sound(path)
+
+
+async def test_costs_of_units_in_crossings(tmp_path: Path) -> None:
+    async with library(tmp_path) as store:
+        with counted(store) as nothing:
+            async with store.begin():
+                pass
+        assert (len(nothing.statements), nothing.crossings) == (0, 0)
+        with counted(store) as failed, pytest.raises(ValueError, match="x"):
+            async with store.begin():
+                raise ValueError("x")
+        assert failed.crossings == 0
+        with counted(store) as reading:
+            async with store.begin() as unit:
+                await unit.projects.summary("library")
+        # It has the write lock, because it might have written next: giving that back is one crossing.
+        assert (len(reading.statements), reading.crossings) == (1, 2)
+        with counted(store) as writing:
+            async with store.begin() as unit:
+                await say(unit, "one")
+        assert (len(writing.statements), writing.crossings) == (2, 3)
+        await store.projects.summary("library")
+        with counted(store) as read:
+            await store.projects.summary("library")
+        assert (len(read.statements), read.crossings) == (1, 1)
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and all that it came from."""
+    waiting, seen = [error], set()
+    while waiting:
+        found = waiting.pop()
+        if id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            waiting += [other for other in (found.__cause__, found.__context__) if other is not None]
+
+
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize(
+    ("username", "columns", "error"),
+    [
+        ("ada", {}, AlreadyExistsError),
+        ("bob", {"questions_used_this_month": 2**70}, InvalidValueError),
+        ("bob\ud800", {}, InvalidValueError),
+    ],
+    ids=["there already", "number too large", "not a character"],
+)
+async def test_no_secret_shows_in_any_exception(
+    tmp_path: Path, username: str, columns: dict[str, object], error: type[Exception]
+) -> None:
+    async with library(tmp_path) as store:
+        async with store.begin() as unit:
+            await unit.users.create("ada", SECRET)
+        with pytest.raises(error) as caught:
+            async with store.begin() as unit:
+                await unit.users.create(username, SECRET, **columns)
+        found = list(chain(caught.value))
+        assert len(found) > 1, "there is a cause to be looked at"
+        assert [each for each in found if SECRET in str(each) or SECRET in repr(each)] == []
+
+
+@pytest.mark.usefixtures("driver")
+def test_a_store_serves_one_event_loop_after_the_other(tmp_path: Path) -> None:
+    path = fresh_file(tmp_path)
+
+    async def use(number: int) -> None:
+        async with Store.open(path) as store:
+            async with store.begin() as unit:
+                await unit.projects.create(f"Project {number}", "ada")
+            assert len(await store.projects.for_user("ada")) == number + 1
+
+    for number in range(3):
+        asyncio.run(use(number))
+
+
+async def test_open_can_be_awaited_and_entered(tmp_path: Path) -> None:
+    path = fresh_file(tmp_path)
+    store = await Store.open(str(path))
+    assert (await store.health()).ok
+    await store.close()
+    async with await Store.open(f"sqlite:///{path}") as store:
+        assert (await store.health()).ok
+    with pytest.raises(ClosedError):
+        await store.health()
+    with pytest.raises(ConfigurationError, match="SQLite files only"):
+        await Store.open("postgresql://localhost/socrates")
+
+
+@pytest.mark.usefixtures("driver")
+async def test_readers_see_one_moment_and_keep_no_snapshot(tmp_path: Path) -> None:
+    async with library(tmp_path) as store:
+        await store.conversations.last("library")
+        with closing(sqlite3.connect(store._engines.path)) as other, other:
+            other.execute("UPDATE projects SET name = 'Renamed elsewhere'")
+        assert (await store.projects.summary("library")).name == "Renamed elsewhere"
+        with closing(sqlite3.connect(store._engines.path)) as other:
+            busy, _, _ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert busy == 0, "an idle reader holds nothing"
