@@ -17,14 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from socrates.config import Settings
 from socrates.database.engines import Engines, open_engines
 from socrates.database.flight import Flight
 from socrates.database.health import Health, measure_health
 from socrates.database.opening import make_ready
-from socrates.database.sessions import ReadSession, write_session
+from socrates.database.sessions import ReadSession, WriteSession, write_session
 from socrates.database.turns import Turns
 from socrates.database.urls import database_url, sqlite_path
 from socrates.errors import ConfigurationError, SocratesError
@@ -40,7 +38,7 @@ from socrates.repositories.users import UserReads, UserRepository
 class UnitOfWork:
     """One transaction, by aggregate. Repositories of one unit are used by one task at a time."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: WriteSession) -> None:
         self.projects = ProjectRepository(session)
         self.conversations = ConversationRepository(session)
         self.users = UserRepository(session)

@@ -29,9 +29,9 @@ def refuse_misfits(statement: Executable, parameters: Mapping[str, Any] | Sequen
     for row in (parameters,) if isinstance(parameters, Mapping) else parameters:
         for name, value in row.items():
             taken = kinds.get(name)
-            if taken is not None and not _fits(value, taken):
-                wrong = value if isinstance(value, float) else type(value).__name__
-                raise InvalidValueError(f"{statement.table}.{name} takes {taken[0].__name__}, not {wrong}")
+            objection = None if taken is None else _objection(value, taken)
+            if objection is not None:
+                raise InvalidValueError(f"{statement.table}.{name} {objection}")
 
 
 @cache
@@ -40,7 +40,24 @@ def _kinds(written: Table) -> dict[str, tuple[type[Any], ...]]:
     return {column.name: taken for column in written.c for kind, taken in _TAKES if isinstance(column.type, kind)}
 
 
-def _fits(value: object, taken: tuple[type[Any], ...]) -> bool:
+def _objection(value: object, taken: tuple[type[Any], ...]) -> str | None:
     if value is None:
-        return taken != (dict,)  # a JSON column takes None for JSON's null, past NOT NULL
-    return isinstance(value, taken) and not isinstance(value, bool) and (type(value) is not float or isfinite(value))
+        # A JSON column takes None for JSON's null, past NOT NULL.
+        return "takes dict, not None" if taken == (dict,) else None
+    if not isinstance(value, taken) or isinstance(value, bool):
+        return f"takes {taken[0].__name__}, not {type(value).__name__}"
+    if isinstance(value, str):
+        return None if value.isascii() or _is_unicode(value) else "takes no lone surrogates"
+    if isinstance(value, float):
+        return None if isfinite(value) else f"takes float, not {value}"
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**63 else "takes integers of 64 bits"
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

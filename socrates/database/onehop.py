@@ -14,15 +14,17 @@ It takes two options of `create_async_engine` more:
   transaction is open; so is a COMMIT. SQLite's busy time-out waits too, but in the thread, where no cancellation
   reaches.
 
+A statement with the execution option `WITH_NEXT` is not sent by itself: it goes along with the next one, or with the
+commit, in the same crossing and in order. It is for writes whose outcome nobody needs; a failure is raised where it is
+sent, its row count stays unknown, and a rollback drops it. Any other dialect ignores the option.
+
 A cancelled statement is interrupted and waited for, so that nobody meets a connection whose thread is still at work; a
 cancelled COMMIT is waited for without being interrupted. SQLAlchemy then closes the connection, as with any driver.
 """
 
-import asyncio
-import random
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any, Literal, TypeVar
 from weakref import WeakSet
 
@@ -36,14 +38,31 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 )
 from sqlalchemy.util.concurrency import in_greenlet
 
+from socrates.database.crossing import (
+    NEVER_TWICE,
+    Outcome,
+    Waiting,
+    after,
+    close_cursors,
+    close_through,
+    commit,
+    commit_after,
+    cross_patiently,
+    execute,
+    execute_many,
+    fetch,
+    open_cursor,
+    rollback,
+    set_isolation_level,
+)
+
 TransactionMode = Literal["DEFERRED", "IMMEDIATE", "EXCLUSIVE"]
 
 _T = TypeVar("_T")
-_Outcome = tuple[Any, list[Any], int, int | None]
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05  # seconds between two tries; both are jittered
 _LEGACY = getattr(sqlite3, "LEGACY_TRANSACTION_CONTROL", -1)  # sqlite3's default for `autocommit`, since Python 3.12
-_INTERRUPT_AGAIN = 0.05  # seconds; an interrupt before the statement has begun is lost, so it is repeated
+
+WITH_NEXT = "onehop_with_next"
+"""The execution option of a statement whose outcome nobody needs; see above."""
 
 
 class OneHopCursor:
@@ -63,12 +82,16 @@ class OneHopCursor:
         self.lastrowid: int | None = None
 
     def execute(self, operation: str, parameters: Any = ()) -> None:
-        self._keep(self._connection.run(_execute, operation, () if parameters is None else parameters))
+        self._keep(self._connection.run(execute, operation, () if parameters is None else parameters))
 
     def executemany(self, operation: str, parameters: Any) -> None:
-        self._keep(self._connection.run(_execute_many, operation, parameters))
+        self._keep(self._connection.run(execute_many, operation, parameters))
 
-    def _keep(self, outcome: _Outcome) -> None:
+    def defer(self, operation: str, parameters: Any, many: bool) -> bool:
+        """Have it sent along with the next statement, if that can be; the outcome stays unknown."""
+        return self._connection.defer(Waiting(operation, parameters, many))
+
+    def _keep(self, outcome: Outcome) -> None:
         self.description, self._rows, self.rowcount, self.lastrowid = outcome
         self._next = 0
 
@@ -115,7 +138,7 @@ class OneHopStream(OneHopCursor):
 
     def execute(self, operation: str, parameters: Any = ()) -> None:
         self.close()
-        self._open = cursor = self._connection.run(_open, operation, () if parameters is None else parameters)
+        self._open = cursor = self._connection.run(open_cursor, operation, () if parameters is None else parameters)
         self._connection.streams.add(cursor)
         self._keep((cursor.description, [], cursor.rowcount, cursor.lastrowid))
 
@@ -129,18 +152,18 @@ class OneHopStream(OneHopCursor):
         return self._fetch(None)
 
     def _fetch(self, size: int | None) -> Sequence[Any]:
-        return [] if self._open is None else self._connection.crossing(_fetch, self._open, size)
+        return [] if self._open is None else self._connection.crossing(fetch, self._open, size)
 
     def close(self) -> None:
         cursor, self._open = self._open, None
         if cursor is not None:
-            self._connection.crossing(_close, cursor)
+            self._connection.crossing(close_cursors, cursor)
 
 
 class OneHopConnection(AsyncAdapt_aiosqlite_connection):
     """An aiosqlite connection as SQLAlchemy sees it, from inside a greenlet."""
 
-    __slots__ = ("_isolation_level", "_mode", "_patience", "_pending_begin", "streams")
+    __slots__ = ("_isolation_level", "_mode", "_patience", "_waiting", "streams")
 
     _cursor_cls: Any = OneHopCursor
 
@@ -149,7 +172,7 @@ class OneHopConnection(AsyncAdapt_aiosqlite_connection):
         self._mode = mode
         self._patience = patience
         self._isolation_level: str | None = connection.isolation_level
-        self._pending_begin: str | None = None
+        self._waiting: deque[Waiting] = deque()
         self.streams: WeakSet[sqlite3.Cursor] = WeakSet()
 
     @property
@@ -162,8 +185,8 @@ class OneHopConnection(AsyncAdapt_aiosqlite_connection):
         if value == self._isolation_level:
             return
         self._isolation_level = value
-        self._pending_begin = None
-        self.crossing(_set_isolation_level, value)
+        self._waiting.clear()
+        self.crossing(set_isolation_level, value)
 
     def cursor(self, server_side: bool = False) -> Any:
         return OneHopStream(self) if server_side else OneHopCursor(self)
@@ -171,25 +194,33 @@ class OneHopConnection(AsyncAdapt_aiosqlite_connection):
     def begin(self) -> None:
         """Have the next statement begin a transaction, if this connection has a mode of its own for them."""
         if self._mode is not None and self._isolation_level is not None:
-            self._pending_begin = f"BEGIN {self._mode}"
+            self._waiting.append(Waiting(f"BEGIN {self._mode}"))
+
+    def defer(self, waiting: Waiting) -> bool:
+        """Send a statement along with the next one. Refused outside a transaction, where it might stay unsent."""
+        deferred = self._mode is not None and self._isolation_level is not None
+        if deferred:
+            self._waiting.append(waiting)
+        return deferred
 
     def run(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        """`work(connection, *arguments)` in the thread, behind the BEGIN that is due."""
-        if self._pending_begin is None:
+        """`work(connection, *arguments)` in the thread, behind what waits to be sent along."""
+        if not self._waiting:
             return self.crossing(work, *arguments)
-        result: _T = self.crossing(_begin_and, self._pending_begin, work, *arguments)
-        # Only now: after a BEGIN that was refused, the next statement must not run outside a transaction.
-        self._pending_begin = None
+        result: _T = self.crossing(after, self._waiting, work, *arguments)
         return result
 
     def commit(self) -> None:
-        self._end(_commit)
+        if any(not waiting.operation.startswith("BEGIN ") for waiting in self._waiting):
+            self.crossing(commit_after, self._waiting)
+        else:
+            self._end(commit)
 
     def rollback(self) -> None:
-        self._end(_rollback)
+        self._end(rollback)
 
     def _end(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        self._pending_begin = None
+        self._waiting.clear()
         driver = self.driver_connection
         # The flag is SQLite's own and is read without a crossing; no thread is at work here between two statements.
         if driver is not None and driver._connection is not None and driver.in_transaction:
@@ -203,151 +234,17 @@ class OneHopConnection(AsyncAdapt_aiosqlite_connection):
         transaction open behind our back until the last of them is collected.
         """
         if in_greenlet():
-            self.run_async(lambda driver: _closed(driver, list(self.streams)))
+            self.run_async(lambda driver: close_through(driver, list(self.streams)))
         else:
             super().terminate()
 
     def crossing(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """`work(connection, *arguments)` in the thread."""
-        patience = 0.0 if work in _NEVER_TWICE else self._patience
+        patience = 0.0 if work in NEVER_TWICE else self._patience
         try:
-            return self.run_async(lambda driver: _patiently(driver, patience, work, *arguments))
+            return self.run_async(lambda driver: cross_patiently(driver, patience, work, *arguments))
         except Exception as error:  # noqa: BLE001 (raised again, in the words that SQLAlchemy knows)
             self._handle_exception(error)
-
-
-async def _patiently(driver: aiosqlite.Connection, patience: float, work: Callable[..., _T], *arguments: Any) -> _T:
-    """Cross over, and again while another process is in the way and `patience` (seconds) lasts."""
-    try:
-        return await _cross(driver, work, *arguments)
-    except sqlite3.OperationalError as error:
-        if not patience or not _kept_out(driver, work, error):
-            raise
-    deadline = asyncio.get_running_loop().time() + patience
-    pause = _FIRST_PAUSE
-    while True:
-        # Jitter, so that processes which were kept out together don't come back together.
-        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
-        pause = min(2 * pause, _LONGEST_PAUSE)
-        try:
-            return await _cross(driver, work, *arguments)
-        except sqlite3.OperationalError as error:
-            if not _kept_out(driver, work, error) or asyncio.get_running_loop().time() > deadline:
-                raise
-
-
-def _kept_out(driver: aiosqlite.Connection, work: Callable[..., Any], error: sqlite3.OperationalError) -> bool:
-    """Whether trying again is safe and may help. Inside a transaction only COMMIT is: what a statement had read there
-    may be stale, and then no waiting helps."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF == sqlite3.SQLITE_BUSY and (work is _commit or not driver.in_transaction)
-
-
-async def _cross(driver: aiosqlite.Connection, work: Callable[..., _T], *arguments: Any) -> _T:
-    try:
-        # `_conn`, because its complaint about a closed connection is the one that SQLAlchemy knows.
-        return await _queued(driver, work, driver._conn, *arguments)
-    except asyncio.CancelledError:
-        await _until_idle(driver, interrupt=work is not _commit)
-        raise
-
-
-async def _queued(driver: aiosqlite.Connection, work: Callable[..., _T], *arguments: Any) -> _T:
-    result: _T = await driver._execute(work, *arguments)  # type: ignore[no-untyped-call]
-    return result
-
-
-async def _until_idle(driver: aiosqlite.Connection, interrupt: bool) -> None:
-    """Wait until the thread has nothing left to do, however often this task is cancelled meanwhile."""
-    last = asyncio.ensure_future(_queued(driver, _nothing, driver._connection))
-    while not last.done():
-        if interrupt:
-            with suppress(ValueError, sqlite3.ProgrammingError):  # closed meanwhile
-                await driver.interrupt()
-        try:
-            await asyncio.wait([last], timeout=_INTERRUPT_AGAIN)
-        except asyncio.CancelledError:
-            continue  # the caller raises the first one
-    last.exception()  # a connection that somebody closed is idle too
-
-
-async def _closed(driver: aiosqlite.Connection, streams: list[sqlite3.Cursor]) -> None:
-    """Close, however often this task is cancelled meanwhile."""
-
-    async def close() -> None:
-        with suppress(ValueError):  # closed already
-            await _queued(driver, _close, driver._conn, *streams)
-        await driver.close()
-
-    closing, cancelled = asyncio.ensure_future(close()), None
-    while not closing.done():
-        try:
-            await asyncio.wait([closing])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        closing.exception()
-        raise cancelled
-    closing.result()
-
-
-def _execute(connection: sqlite3.Connection, operation: str, parameters: Any) -> _Outcome:
-    cursor = connection.cursor()
-    try:
-        cursor.execute(operation, parameters)
-        description = cursor.description
-        rows = cursor.fetchall() if description else []
-        return description, rows, cursor.rowcount, cursor.lastrowid
-    finally:
-        cursor.close()  # also after an error: else its traceback would keep the cursor, and end it in another thread
-
-
-def _execute_many(connection: sqlite3.Connection, operation: str, parameters: Any) -> _Outcome:
-    cursor = connection.cursor()
-    try:
-        cursor.executemany(operation, parameters)
-        return None, [], cursor.rowcount, cursor.lastrowid
-    finally:
-        cursor.close()
-
-
-def _open(connection: sqlite3.Connection, operation: str, parameters: Any) -> sqlite3.Cursor:
-    return connection.execute(operation, parameters)
-
-
-def _fetch(_connection: sqlite3.Connection, cursor: sqlite3.Cursor, size: int | None) -> list[Any]:
-    return cursor.fetchall() if size is None else cursor.fetchmany(size)
-
-
-def _close(_connection: sqlite3.Connection, *cursors: sqlite3.Cursor) -> None:
-    for cursor in cursors:
-        cursor.close()
-
-
-def _begin_and(connection: sqlite3.Connection, begin: str, work: Callable[..., _T], *arguments: Any) -> _T:
-    if not connection.in_transaction:
-        connection.execute(begin)
-    return work(connection, *arguments)
-
-
-def _commit(connection: sqlite3.Connection) -> None:
-    connection.commit()
-
-
-def _rollback(connection: sqlite3.Connection) -> None:
-    connection.rollback()
-
-
-def _set_isolation_level(connection: sqlite3.Connection, level: TransactionMode | None) -> None:
-    connection.isolation_level = level
-
-
-def _nothing(_connection: sqlite3.Connection) -> None:
-    pass
-
-
-_NEVER_TWICE = frozenset({_execute_many, _fetch})
-"""What a second try would partly repeat: in autocommit each row of an executemany stands by itself."""
 
 
 class OneHopDBAPI(AsyncAdapt_aiosqlite_dbapi):
@@ -383,6 +280,18 @@ class OneHopDialect(SQLiteDialect_aiosqlite):
 
     def do_begin(self, dbapi_connection: Any) -> None:
         dbapi_connection.begin()
+
+    def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        if not (_may_wait(context) and cursor.defer(statement, parameters, many=False)):
+            cursor.execute(statement, parameters)
+
+    def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        if not (_may_wait(context) and cursor.defer(statement, parameters, many=True)):
+            cursor.executemany(statement, parameters)
+
+
+def _may_wait(context: Any) -> bool:
+    return context is not None and WITH_NEXT in context.execution_options
 
 
 registry.register("sqlite.onehop", __name__, "OneHopDialect")

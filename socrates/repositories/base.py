@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import JSON, Executable, Result, Row, Table
+from sqlalchemy import JSON, Executable, Result, Row, Table, UpdateBase
 from sqlalchemy.orm import InstrumentedAttribute
 
 from socrates.database.failures import READING, WRITING, explained, is_missing_parent
-from socrates.database.sessions import ReadsFrom
+from socrates.database.onehop import WITH_NEXT
+from socrates.database.sessions import RunsStatements
 from socrates.errors import InvalidValueError, ProjectNotFoundError
 from socrates.frozen import FrozenDict, freeze, texts
 from socrates.models import Base
@@ -63,7 +64,7 @@ def _freeze_dict(value: dict[Any, Any] | None) -> FrozenDict:
 class Repository:
     """Statements on one aggregate, run on the session it is given. It never commits."""
 
-    def __init__(self, session: ReadsFrom) -> None:
+    def __init__(self, session: RunsStatements) -> None:
         self._session = session
 
     async def _rows(self, statement: Executable, /, **parameters: Any) -> Sequence[Row[Any]]:
@@ -84,7 +85,7 @@ class Repository:
         """What `read` makes of the rows, batch by batch. They are all here by then, but their values are raw."""
         found: list[Any] = []
         try:
-            result = await self._session.execute(statement, parameters)
+            result = await self._session.run(statement, parameters)
             while batch := result.fetchmany(AT_ONCE):
                 found += read(batch)
                 if len(batch) < AT_ONCE:
@@ -130,7 +131,7 @@ class Repository:
         self, project_id: str, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     ) -> Result[Any]:
         try:
-            return await self._session.execute(statement, parameters)
+            return await self._session.run(statement, parameters)
         except WRITING as error:
             if is_missing_parent(error):
                 raise ProjectNotFoundError(project_id) from error
@@ -140,10 +141,18 @@ class Repository:
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     ) -> int:
         try:
-            result = await self._session.execute(statement, parameters)
+            result = await self._session.run(statement, parameters)
         except WRITING as error:
             raise explained(error) from error
         return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def with_next(statement: UpdateBase) -> Any:
+    """The same write, whose outcome nobody needs: on SQLite it goes to the database with the next one, or the commit.
+
+    A failure is raised there, and spoils the unit of work as it would here. How many rows it touched stays unknown.
+    """
+    return statement.execution_options(**{WITH_NEXT: True})
 
 
 def table(entity: type[Base]) -> Table:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, bindparam, func, insert, select, update
 from socrates.drafts import NewMessage
 from socrates.errors import ProjectNotFoundError
 from socrates.models import ConversationMessage, Project
-from socrates.repositories.base import AT_ONCE, Mapper, Repository, folded, now, positive, table, utc
+from socrates.repositories.base import AT_ONCE, Mapper, Repository, folded, now, positive, table, utc, with_next
 from socrates.repositories.snippet import snippet
 from socrates.views import Message, MessageHit
 
@@ -38,7 +38,7 @@ _MAKE_ROOM = (
     .values(message_count=_projects.c.message_count + bindparam("count"), updated_at=bindparam("at"))
     .returning(_projects.c.message_count)
 )
-_INSERT = insert(table(ConversationMessage))
+_INSERT = with_next(insert(table(ConversationMessage)))
 
 BEGINNING = -1
 """The position before the first message."""

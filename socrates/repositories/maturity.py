@@ -9,7 +9,7 @@ from socrates.errors import InvalidValueError, ProjectNotFoundError
 from socrates.models import AnalyticsMetrics, CategorizedSpec, PhaseMaturityScore, Project
 from socrates.models import CategoryScore as CategoryScoreRow
 from socrates.models import MaturityEvent as MaturityEventRow
-from socrates.repositories.base import Mapper, Repository, now, table, utc
+from socrates.repositories.base import Mapper, Repository, now, table, utc, with_next
 from socrates.repositories.upsert import upsert
 from socrates.views import Analytics, CategoryScore, MaturityEvent, PhaseScore, Spec
 
@@ -58,13 +58,15 @@ _SAVE_CATEGORY = upsert(
     ("project_id", "phase", "category"),
     ("current_score", "target_score", "confidence", "spec_count", "extra"),
 )
-_DROP_CATEGORIES = delete(_categories).where(
-    _categories.c.project_id == bindparam("project_id"),
-    _categories.c.phase == bindparam("phase"),
-    _categories.c.category.not_in(bindparam("kept", expanding=True)),
+_DROP_CATEGORIES = with_next(
+    delete(_categories).where(
+        _categories.c.project_id == bindparam("project_id"),
+        _categories.c.phase == bindparam("phase"),
+        _categories.c.category.not_in(bindparam("kept", expanding=True)),
+    )
 )
-_ADD_SPEC = insert(table(CategorizedSpec))
-_ADD_EVENT = insert(table(MaturityEventRow))
+_ADD_SPEC = with_next(insert(table(CategorizedSpec)))
+_ADD_EVENT = with_next(insert(table(MaturityEventRow)))
 _TOTALS = ("velocity", "total_qa_sessions", "avg_confidence", "weak_categories", "strong_categories", "last_updated")
 _SAVE_ANALYTICS = upsert(table(AnalyticsMetrics), ("project_id",), (*_TOTALS, "extra"))
 

@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from socrates.errors import InvalidValueError, NotFoundError
 from socrates.frozen import FrozenDict, freeze
 from socrates.models import ProjectNote, ProjectNoteTag
-from socrates.repositories.base import Repository, folded, now, only_known, positive, table, text_list, utc
+from socrates.repositories.base import Repository, folded, now, only_known, positive, table, text_list, utc, with_next
 from socrates.repositories.upsert import upsert
 from socrates.views import Note
 
@@ -55,10 +55,12 @@ _GET = (
 _COUNT = select(func.count()).select_from(_notes).where(_notes.c.project_id == bindparam("project_id"))
 
 _INSERT = insert(_notes)
-_UPDATE = update(_notes).where(_notes.c.id == bindparam("note_id"))
+_UPDATE = with_next(update(_notes).where(_notes.c.id == bindparam("note_id")))
 _DELETE = delete(_notes).where(_notes.c.id == bindparam("note_id"))
-_SAVE_TAGS = upsert(_tags, ("note_id", "position"), ("tag",))
-_CUT_TAGS = delete(_tags).where(_tags.c.note_id == bindparam("of_note"), _tags.c.position >= bindparam("length"))
+_SAVE_TAGS = with_next(upsert(_tags, ("note_id", "position"), ("tag",)))
+_CUT_TAGS = with_next(
+    delete(_tags).where(_tags.c.note_id == bindparam("of_note"), _tags.c.position >= bindparam("length"))
+)
 
 
 @lru_cache(maxsize=64)

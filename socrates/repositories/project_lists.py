@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select
 
 from socrates.models import ProjectConstraint, ProjectRequirement, ProjectTechnology
-from socrates.repositories.base import table, text_list
+from socrates.repositories.base import table, text_list, with_next
 from socrates.repositories.upsert import upsert
 
 LISTS = {
@@ -20,10 +20,12 @@ _SELECT = {
     name: select(items.c.value).where(items.c.project_id == bindparam("project_id")).order_by(items.c.position)
     for name, items in LISTS.items()
 }
-_INSERT = {name: insert(items) for name, items in LISTS.items()}
-_SAVE = {name: upsert(items, ("project_id", "position"), ("value",)) for name, items in LISTS.items()}
+_INSERT = {name: with_next(insert(items)) for name, items in LISTS.items()}
+_SAVE = {name: with_next(upsert(items, ("project_id", "position"), ("value",))) for name, items in LISTS.items()}
 _CUT = {
-    name: delete(items).where(items.c.project_id == bindparam("project_id"), items.c.position >= bindparam("length"))
+    name: with_next(
+        delete(items).where(items.c.project_id == bindparam("project_id"), items.c.position >= bindparam("length"))
+    )
     for name, items in LISTS.items()
 }
 

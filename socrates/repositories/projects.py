@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import Any, Literal, TypedDict, Unpack
 from uuid import uuid4
 
-from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select, tuple_, union, update
+from sqlalchemy import CompoundSelect, and_, bindparam, delete, func, insert, or_, select, tuple_, union_all, update
 
 from socrates.errors import ConflictError, InvalidValueError, ProjectNotFoundError, SocratesError
 from socrates.models import AnalyticsMetrics, PhaseMaturityScore, Project, TeamMember
-from socrates.repositories.base import Mapper, now, only_known, positive, table
+from socrates.repositories.base import Mapper, now, only_known, positive, table, with_next
 from socrates.repositories.maturity import MaturityReads, MaturityWrites
 from socrates.repositories.project_details import DETAILS, details_from
 from socrates.repositories.project_lists import LISTS, ListChange
@@ -73,11 +73,11 @@ _projects = table(Project)
 _ID = _projects.c.id == bindparam("project_id")
 
 _SUMMARY = select(*_summary.columns).where(Project.id == bindparam("project_id"))
-_VISIBLE = Project.id.in_(
-    union(
-        select(Project.id).where(Project.owner == bindparam("username")),
-        select(TeamMember.project_id).where(TeamMember.username == bindparam("username"), TeamMember.is_active),
-    )
+_OWN = select(*_summary.columns).where(Project.owner == bindparam("username"))
+_JOINED = (
+    select(*_summary.columns)
+    .join_from(TeamMember, Project, Project.id == TeamMember.project_id)
+    .where(TeamMember.username == bindparam("username"), TeamMember.is_active, Project.owner != bindparam("username"))
 )
 _OWNED = select(func.count()).select_from(Project).where(Project.owner == bindparam("username"))
 _OWNED_BY_STATE = _OWNED.where(Project.is_archived == bindparam("archived"))
@@ -99,9 +99,9 @@ _ARCHIVED_AFTER_UNDATED = _ARCHIVED.where(Project.archived_at.is_(None), Project
 
 _RETURNED = [_projects.c[column.key] for column in _summary.columns]
 _INSERT = insert(_projects).returning(*_RETURNED)
-_INSERT_OWNER = insert(table(TeamMember))
-_INSERT_PHASES = insert(table(PhaseMaturityScore))
-_INSERT_ANALYTICS = insert(table(AnalyticsMetrics))
+_INSERT_OWNER = with_next(insert(table(TeamMember)))
+_INSERT_PHASES = with_next(insert(table(PhaseMaturityScore)))
+_INSERT_ANALYTICS = with_next(insert(table(AnalyticsMetrics)))
 _NEXT_VERSION = update(_projects).where(_ID).values(version=_projects.c.version + 1)
 _SAVE_EACH = _NEXT_VERSION.where(_projects.c.version == bindparam("expected_version"))
 _SAVE = _SAVE_EACH.returning(*_RETURNED)
@@ -115,19 +115,24 @@ _AT_ONCE = 10_000
 
 
 @lru_cache(maxsize=64)
-def _for_user(sort: Sort, descending: bool, archived: bool | None, paged: bool, limited: bool) -> Select[Any]:
-    """The list of one user, by its options. Ties are ordered by id, so that a page ends at one definite place."""
+def _for_user(sort: Sort, descending: bool, archived: bool | None, paged: bool, limited: bool) -> CompoundSelect[Any]:
+    """The list of one user, by its options. Ties are ordered by id, so that a page ends at one definite place.
+
+    Two branches, so that a page of somebody who owns thousands of projects is read in the order of the index.
+    """
     sorted_by = getattr(Project, sort)
-    key = (sorted_by, Project.id)
-    statement = select(*_summary.columns).where(_VISIBLE)
+    conditions = []
     if archived is not None:
-        statement = statement.where(Project.is_archived == archived)
+        conditions.append(Project.is_archived == archived)
     if paged:
-        place, last = tuple_(*key), tuple_(bindparam("last_key", type_=sorted_by.type), bindparam("last_id"))
-        statement = statement.where(place < last if descending else place > last)
+        place = tuple_(sorted_by, Project.id)
+        last = tuple_(bindparam("last_key", type_=sorted_by.type), bindparam("last_id"))
+        conditions.append(place < last if descending else place > last)
+    both = union_all(_OWN.where(*conditions), _JOINED.where(*conditions))
     if limited:
-        statement = statement.limit(bindparam("count"))
-    return statement.order_by(*(column.desc() if descending else column for column in key))
+        both = both.limit(bindparam("count"))
+    key = (both.selected_columns[sort], both.selected_columns["id"])
+    return both.order_by(*(column.desc() if descending else column for column in key))
 
 
 class ProjectReads(TeamReads, MaturityReads):

@@ -8,7 +8,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from socrates.errors import AlreadyExistsError, InvalidValueError, NotFoundError, ProjectNotFoundError
 from socrates.models import PendingQuestion, Project, TeamMember
-from socrates.repositories.base import Mapper, Repository, now, table, text_list
+from socrates.repositories.base import Mapper, Repository, now, table, text_list, with_next
 from socrates.repositories.upsert import upsert
 from socrates.views import Member
 from socrates.views import PendingQuestion as QuestionView
@@ -57,7 +57,9 @@ _JOIN = (
     .values(position=_next_position(_members))
     .returning(_members.c.position)
 )
-_LEAD = upsert(_members, ("project_id", "username"), ("role", "is_active")).values(position=_next_position(_members))
+_LEAD = with_next(
+    upsert(_members, ("project_id", "username"), ("role", "is_active")).values(position=_next_position(_members))
+)
 _THIS_MEMBER = update(_members).where(
     _members.c.project_id == bindparam("of_project"), _members.c.username == bindparam("of_user"), _members.c.is_active
 )

@@ -18,7 +18,7 @@ from socrates.models import (
     TeamMember,
     User,
 )
-from socrates.repositories.base import Repository, now, table
+from socrates.repositories.base import Repository, now, table, with_next
 from socrates.views import DeletedUser
 
 _users, _projects, _members = table(User), table(Project), table(TeamMember)
@@ -30,20 +30,20 @@ _CANDIDATES = (
     .where(Project.owner == bindparam("username"), TeamMember.is_active, TeamMember.username != bindparam("username"))
     .order_by(Project.id, TeamMember.position, TeamMember.username)
 )
-_HAND_OVER = (
+_HAND_OVER = with_next(
     update(_projects)
     .where(_projects.c.id == bindparam("of_project"))
     .values(owner=bindparam("heir"), updated_at=bindparam("at"), version=_projects.c.version + 1)
 )
-_MAKE_LEAD = (
+_MAKE_LEAD = with_next(
     update(_members)
     .where(_members.c.project_id == bindparam("of_project"), _members.c.username == bindparam("heir"))
     .values(role="lead")
 )
 _DELETE_PROJECTS = delete(_projects).where(_projects.c.owner == bindparam("username")).returning(_projects.c.id)
-_DELETE_MEMBERSHIPS = delete(_members).where(_members.c.username == bindparam("username"))
+_DELETE_MEMBERSHIPS = with_next(delete(_members).where(_members.c.username == bindparam("username")))
 _DELETE_PERSONAL = tuple(
-    delete(personal).where(personal.c.user_id == bindparam("username"))
+    with_next(delete(personal).where(personal.c.user_id == bindparam("username")))
     for personal in map(table, (QuestionEffectiveness, BehaviorPattern, LLMProviderConfig, APIKey, LLMUsage))
 )
 

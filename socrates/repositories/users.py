@@ -9,7 +9,7 @@ from sqlalchemy import Executable, bindparam, case, func, insert, literal, or_, 
 from socrates.errors import InvalidValueError, QuotaExceededError, UserNotFoundError
 from socrates.models import Project, User
 from socrates.models.types import UtcDateTime
-from socrates.repositories.base import Mapper, Repository, now, only_known, positive, table
+from socrates.repositories.base import Mapper, Repository, now, only_known, positive, table, with_next
 from socrates.repositories.user_deletion import UserDeletion
 from socrates.views import ArchivedUser
 from socrates.views import User as UserView
@@ -82,7 +82,7 @@ _ARCHIVE = _UPDATE.values(
     is_archived=True,
     archived_at=case((_users.c.is_archived, _users.c.archived_at), else_=bindparam("at", type_=UtcDateTime())),
 )
-_ARCHIVE_PROJECTS = (
+_ARCHIVE_PROJECTS = with_next(
     update(_projects)
     .where(_projects.c.owner == bindparam("of_user"), ~_projects.c.is_archived)
     .values(is_archived=True, archived_at=bindparam("at"), updated_at=bindparam("at"), version=_projects.c.version + 1)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 STOCK = "aiosqlite"
 OURS = ("onehop", "onehopimmediate")
 
-_LINES = {"2.0": ">=2.0.36,<2.1", "2.1": ">=2.1,<2.2"}
+_LINES = {"2.0": ">=2.0.56,<2.1", "2.1": ">=2.1,<2.2"}
 _DATABASE_IN_NAME = re.compile(r"_sqlite\+\w+?_async_[\d_]+")
 
 Outcomes = Mapping[str, str]

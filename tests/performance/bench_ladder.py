@@ -84,7 +84,7 @@ class Ladder:
         session = ReadSession(self._ours.reader, Flight(), Turns(1, 1))
 
         async def read() -> list[object]:
-            return [*await session.execute(statement)]
+            return [*await session.run(statement)]
 
         return read
 

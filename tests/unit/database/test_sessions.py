@@ -59,9 +59,9 @@ async def test_a_read_session_reads_on_after_an_error_and_refuses_when_it_is_ove
     session = ReadSession(engines.reader, flight, Turns(1, 1))
     for _ in range(3):
         with pytest.raises(exc.OperationalError, match="no such table"):
-            await session.execute(text("SELECT * FROM missing"))
-        assert (await session.execute(text("SELECT :x"), {"x": 5})).scalar() == 5
+            await session.run(text("SELECT * FROM missing"))
+        assert (await session.run(text("SELECT :x"), {"x": 5})).scalar() == 5
     await flight.land(1)
     with pytest.raises(ClosedError):
-        await session.execute(text("SELECT 1"))
+        await session.run(text("SELECT 1"))
     await engines.dispose()
