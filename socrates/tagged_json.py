@@ -18,12 +18,16 @@ A text key that begins with ``$`` gets a second one, so no data can pass for a f
 import base64
 import json
 import math
+import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 from socrates.frozen import FrozenDict, FrozenList
+
+_ODD_OFFSET = re.compile(r"(?P<local>.+)(?P<sign>[+-])(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(\.(?P<us>\d{6}))?")
+"""A time whose offset has seconds."""
 
 _PLAIN = frozenset({str, int, bool, type(None)})
 
@@ -86,11 +90,23 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     frozenset: _encode_set,
 }
 
+
+def _decode_datetime(text: str) -> datetime:
+    """`datetime.fromisoformat`, which takes an offset of less than a second for none."""
+    odd = _ODD_OFFSET.fullmatch(text)
+    if odd is None:
+        return datetime.fromisoformat(text)
+    hours, minutes, seconds, microseconds = (int(part or 0) for part in odd.group("h", "m", "s", "us"))
+    offset = timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
+    zone = timezone(-offset if odd["sign"] == "-" else offset)
+    return datetime.fromisoformat(odd["local"]).replace(tzinfo=zone)
+
+
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "$float": float,
     "$set": lambda content: {_hashable(decode(item)) for item in content},
     "$tuple": lambda content: tuple(decode(item) for item in content),
-    "$datetime": datetime.fromisoformat,
+    "$datetime": _decode_datetime,
     "$decimal": Decimal,
     "$bytes": lambda content: base64.b64decode(content, validate=True),
     "$dict": lambda content: {_hashable(decode(key)): decode(item) for key, item in content},

@@ -40,7 +40,7 @@ async def cross_patiently(
     try:
         return await _cross(driver, work, *arguments)
     except sqlite3.OperationalError as error:
-        if not patience or not _kept_out(driver, work, error):
+        if not patience or not _kept_out(driver, error, work, arguments):
             raise
     deadline = asyncio.get_running_loop().time() + patience
     pause = _FIRST_PAUSE
@@ -51,15 +51,18 @@ async def cross_patiently(
         try:
             return await _cross(driver, work, *arguments)
         except sqlite3.OperationalError as error:
-            if not _kept_out(driver, work, error) or asyncio.get_running_loop().time() > deadline:
+            if not _kept_out(driver, error, work, arguments) or asyncio.get_running_loop().time() > deadline:
                 raise
 
 
-def _kept_out(driver: aiosqlite.Connection, work: Callable[..., Any], error: sqlite3.OperationalError) -> bool:
+def _kept_out(
+    driver: aiosqlite.Connection, error: sqlite3.OperationalError, work: Callable[..., Any], arguments: tuple[Any, ...]
+) -> bool:
     """Whether trying again is safe and may help. Inside a transaction only COMMIT is: what a statement had read there
-    may be stale, and then no waiting helps."""
+    may be stale, and then no waiting helps. The argument of a commit is what waits to be sent before it."""
     code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF == sqlite3.SQLITE_BUSY and (work in _COMMITS or not driver.in_transaction)
+    committing = work in _COMMITS and not any(arguments)
+    return code & 0xFF == sqlite3.SQLITE_BUSY and (committing or not driver.in_transaction)
 
 
 async def _cross(driver: aiosqlite.Connection, work: Callable[..., _T], *arguments: Any) -> _T:
@@ -144,7 +147,10 @@ def close_cursors(_connection: sqlite3.Connection, *cursors: sqlite3.Cursor) -> 
 
 
 def after(connection: sqlite3.Connection, waiting: deque[Waiting], work: Callable[..., _T], *arguments: Any) -> _T:
-    """Send what waits, then do the work. What was sent waits no more, also when this is tried again."""
+    """Send what waits, then do the work. What was sent waits no more, also when this is tried again.
+
+    What failed waits on: no commit goes past it.
+    """
     while waiting:
         first = waiting[0]
         if not (first.operation.startswith("BEGIN ") and connection.in_transaction):

@@ -6,7 +6,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -15,6 +14,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from socrates.config import Settings
 from socrates.database import onehop
 from socrates.database.sqlite_connection import ONE_HOP_BUSY_MS, Role, connection_class
+from socrates.database.urls import file_uri
 
 _CACHED_STATEMENTS = 256
 """Prepared statements kept per connection; sqlite3's 128 are fewer than this package has."""
@@ -58,7 +58,7 @@ def _fold(path: Path) -> None:
     """Open and close the database once more, when there was no writer or it was not the last to go."""
     if not path.with_name(f"{path.name}-wal").exists():
         return
-    uri = f"{_uri(path)}?mode=rw"
+    uri = f"{file_uri(path)}?mode=rw"
     # Suppressed, because whoever opens the database next can do it as well.
     with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
         connection.execute("SELECT 1 FROM sqlite_master").close()
@@ -92,11 +92,7 @@ def _engine(path: Path, settings: Settings, role: Role, **options: Any) -> Async
 
 def _url(path: Path, driver: str, mode: str) -> URL:
     # mode=rw, not rwc: a file that somebody removed meanwhile must not come back empty.
-    return URL.create(f"sqlite+{driver}", database=_uri(path), query={"uri": "true", "mode": mode})
-
-
-def _uri(path: Path) -> str:
-    return "file:" + quote(str(path))
+    return URL.create(f"sqlite+{driver}", database=file_uri(path), query={"uri": "true", "mode": mode})
 
 
 def _leave_after_failures(writer: AsyncEngine) -> None:

@@ -1,5 +1,6 @@
 """What SQLAlchemy and the drivers raise, said in our own exceptions."""
 
+import re
 import sqlite3
 
 from sqlalchemy import exc
@@ -23,6 +24,9 @@ WRITING = (exc.SQLAlchemyError, OverflowError, UnicodeError)
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 _KEPT_OUT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
+_UNDECODABLE = re.compile(r"Could not decode to UTF-8 column '(.*?)' with text")
+"""sqlite3's message goes on with the text itself."""
+
 
 def is_missing_parent(error: Exception) -> bool:
     """Whether a foreign key names a record that doesn't exist."""
@@ -30,7 +34,17 @@ def is_missing_parent(error: Exception) -> bool:
 
 
 def explained(error: Exception) -> SocratesError:
-    """The exception of ours that says what `error` means. It repeats names of tables and columns, never a value."""
+    """The exception of ours that says what `error` means, to be raised outside the handler that caught it.
+
+    It repeats names of tables and columns, never a value. `error` is its cause, unless that repeats a stored value.
+    """
+    meaning = _meaning(error)
+    if not isinstance(meaning, DamagedRecordError):
+        meaning.__cause__ = error
+    return meaning
+
+
+def _meaning(error: Exception) -> SocratesError:
     if isinstance(error, exc.IntegrityError):
         return _constraint(error.orig)
     if isinstance(error, exc.DBAPIError):
@@ -39,7 +53,7 @@ def explained(error: Exception) -> SocratesError:
         return _misuse(error)
     if isinstance(error, OverflowError | UnicodeError):
         return InvalidValueError(f"a value cannot be stored: {error}")
-    return DamagedRecordError(f"a stored value cannot be read: {error}; `socrates db check` says more")
+    return DamagedRecordError(f"a stored value cannot be read ({type(error).__name__}); `socrates db check` says more")
 
 
 def _misuse(error: exc.SQLAlchemyError) -> SocratesError:
@@ -85,4 +99,9 @@ def _engine_failure(cause: BaseException | None) -> SocratesError:
         return DatabaseError("the database file is damaged; restore a backup, or see `socrates db check`")
     if isinstance(cause, OverflowError | UnicodeError):
         return InvalidValueError(f"a value cannot be stored: {cause}")
+    undecodable = _UNDECODABLE.match(str(cause))
+    if undecodable:
+        return DamagedRecordError(
+            f"a stored text is not UTF-8 (column {undecodable[1]}); `socrates db check` says more"
+        )
     return DatabaseError(f"the database refused: {cause}")

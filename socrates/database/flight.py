@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Any
 
-from socrates.errors import ClosedError
+from socrates.errors import ClosedError, ConfigurationError
 
 _ROLLING_BACK = 5.0  # seconds that what was stopped is given to roll back and hand back its connection
 
@@ -16,6 +16,7 @@ class Flight:
         self._aboard: set[_Seat] = set()
         self._closed = False
         self._landed = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def aboard(self) -> "_Seat":
         """A context in which one is counted. Raises ClosedError when nobody is let on any more.
@@ -24,6 +25,11 @@ class Flight:
         """
         if self._closed:
             raise ClosedError("the store is closed; open it again with Store.open")
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise ConfigurationError("a store belongs to the event loop that uses it first; open another one here")
+            self._loop = loop
         return _Seat(self._aboard, self._landed)
 
     async def land(self, patience: float) -> None:

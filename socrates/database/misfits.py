@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from math import isfinite
+from types import NoneType
 from typing import Any, cast
 
-from sqlalchemy import Executable, Float, Insert, Integer, Table, Update
+from sqlalchemy import JSON, Executable, Float, Insert, Integer, Table, Update
 
 from socrates.errors import InvalidValueError
 from socrates.models.types import CodePointText, TaggedJSON
@@ -15,6 +16,7 @@ _TAKES: tuple[tuple[type[Any], tuple[type[Any], ...]], ...] = (
     (Integer, (int,)),
     (Float, (float, int)),
     (TaggedJSON, (dict,)),
+    (JSON, (list, tuple)),
 )
 
 
@@ -28,8 +30,7 @@ def refuse_misfits(statement: Executable, parameters: Mapping[str, Any] | Sequen
     kinds = _kinds(cast(Table, statement.table))
     for row in (parameters,) if isinstance(parameters, Mapping) else parameters:
         for name, value in row.items():
-            taken = kinds.get(name)
-            objection = None if taken is None else _objection(value, taken)
+            objection = _objection(value, kinds[name]) if name in kinds else None
             if objection is not None:
                 raise InvalidValueError(f"{statement.table}.{name} {objection}")
 
@@ -37,15 +38,18 @@ def refuse_misfits(statement: Executable, parameters: Mapping[str, Any] | Sequen
 @cache
 def _kinds(written: Table) -> dict[str, tuple[type[Any], ...]]:
     """What the columns take, save those whose type sees to it itself."""
-    return {column.name: taken for column in written.c for kind, taken in _TAKES if isinstance(column.type, kind)}
+    return {
+        # A JSON column would take None for JSON's null, past NOT NULL.
+        column.name: (*taken, NoneType) if column.nullable else taken
+        for column in written.c
+        for kind, taken in _TAKES
+        if isinstance(column.type, kind)
+    }
 
 
 def _objection(value: object, taken: tuple[type[Any], ...]) -> str | None:
-    if value is None:
-        # A JSON column takes None for JSON's null, past NOT NULL.
-        return "takes dict, not None" if taken == (dict,) else None
     if not isinstance(value, taken) or isinstance(value, bool):
-        return f"takes {taken[0].__name__}, not {type(value).__name__}"
+        return f"takes {taken[0].__name__}, not {'None' if value is None else type(value).__name__}"
     if isinstance(value, str):
         return None if value.isascii() or _is_unicode(value) else "takes no lone surrogates"
     if isinstance(value, float):

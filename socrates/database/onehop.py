@@ -16,7 +16,8 @@ It takes two options of `create_async_engine` more:
 
 A statement with the execution option `WITH_NEXT` is not sent by itself: it goes along with the next one, or with the
 commit, in the same crossing and in order. It is for writes whose outcome nobody needs; a failure is raised where it is
-sent, its row count stays unknown, and a rollback drops it. Any other dialect ignores the option.
+sent, and again until the rollback; its row count stays unknown, and a rollback drops it. Inside a savepoint it is sent
+by itself. Any other dialect ignores the option.
 
 A cancelled statement is interrupted and waited for, so that nobody meets a connection whose thread is still at work; a
 cancelled COMMIT is waited for without being interrupted. SQLAlchemy then closes the connection, as with any driver.
@@ -201,6 +202,7 @@ class OneHopConnection(AsyncAdapt_aiosqlite_connection):
         deferred = self._mode is not None and self._isolation_level is not None
         if deferred:
             self._waiting.append(waiting)
+            self.run_async(_no_wait)  # an AsyncConnection raises AwaitRequired for a statement that awaits nothing
         return deferred
 
     def run(self, work: Callable[..., _T], *arguments: Any) -> _T:
@@ -212,9 +214,18 @@ class OneHopConnection(AsyncAdapt_aiosqlite_connection):
 
     def commit(self) -> None:
         if any(not waiting.operation.startswith("BEGIN ") for waiting in self._waiting):
-            self.crossing(commit_after, self._waiting)
+            self._commit_after_waiting()
         else:
             self._end(commit)
+
+    def _commit_after_waiting(self) -> None:
+        try:
+            self.crossing(commit_after, self._waiting)
+        except Exception:
+            # SQLAlchemy sends no ROLLBACK after a commit that failed, and what waits must not get into the next unit.
+            if self._waiting:
+                self.rollback()
+            raise
 
     def rollback(self) -> None:
         self._end(rollback)
@@ -291,7 +302,14 @@ class OneHopDialect(SQLiteDialect_aiosqlite):
 
 
 def _may_wait(context: Any) -> bool:
-    return context is not None and WITH_NEXT in context.execution_options
+    if context is None or not context.execution_options.get(WITH_NEXT):
+        return False
+    # A failure at the RELEASE of a savepoint would be too late: SQLAlchemy doesn't roll back to it then.
+    return not context.root_connection.in_nested_transaction()
+
+
+async def _no_wait(_driver: aiosqlite.Connection) -> None:
+    pass
 
 
 registry.register("sqlite.onehop", __name__, "OneHopDialect")

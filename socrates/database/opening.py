@@ -9,11 +9,11 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
 from socrates.database.migrations import create_schema, current_revision, head_revision
+from socrates.database.urls import file_uri
 from socrates.errors import BusyError, ConfigurationError, DatabaseError, NotRecognisedError, SchemaError
 
 
@@ -92,7 +92,7 @@ def _tables(path: Path, lock_timeout: float) -> int:
 
 
 def _connected(path: Path, lock_timeout: float) -> "closing[sqlite3.Connection]":
-    uri = f"file:{quote(str(path))}?mode=rw"
+    uri = f"{file_uri(path)}?mode=rw"
     return closing(sqlite3.connect(uri, uri=True, timeout=lock_timeout, isolation_level=None))
 
 

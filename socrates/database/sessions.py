@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Executable, Result
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 
@@ -13,7 +14,7 @@ from socrates.database.failures import explained
 from socrates.database.flight import Flight
 from socrates.database.misfits import refuse_misfits
 from socrates.database.turns import Turns
-from socrates.errors import DatabaseError
+from socrates.errors import ClosedError, DatabaseError
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -23,6 +24,10 @@ class RunsStatements(Protocol):
 
     async def run(self, statement: Executable, params: Parameters | None = None) -> Result[Any]:
         """Run `statement`, which selects columns and not entities, and return its buffered result."""
+        ...
+
+    def spoil(self, error: BaseException) -> None:
+        """Note that a call failed after its statement had run, while its rows were read for instance."""
         ...
 
 
@@ -44,6 +49,9 @@ class ReadSession:
             async with self._turns:
                 return await greenlet_spawn(self._run, statement, params)
 
+    def spoil(self, error: BaseException) -> None:
+        """Nothing to do: a read leaves nothing behind."""
+
     def _run(self, statement: Executable, params: Parameters | None) -> Result[Any]:
         with self._engine.connect() as connection:
             # Async drivers hand over all rows at once, so the result outlives the connection's return to the pool.
@@ -54,23 +62,31 @@ class WriteSession(AsyncSession):
     """The session of a unit of work: an AsyncSession with a short way for statements that need no entities.
 
     `run` goes straight to the transaction's connection; `execute` does the same through the session's bookkeeping, at
-    three times the price. Once a statement has failed in `run`, the session can only roll back: a call of a repository
-    may be several statements, and if the second fails and somebody catches that, the first must not be committed
-    alone. PostgreSQL holds it the same way.
+    three times the price. Statements of tasks that share the unit run one after another.
+
+    Once a call has failed or was cancelled, the session can only roll back: a call of a repository may be several
+    statements, and if the second fails and somebody catches that, the first must not be committed alone. PostgreSQL
+    holds it the same way.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         super().__init__(engine, expire_on_commit=False, autoflush=False, close_resets_only=False)
-        self.failure: Exception | None = None
         self._connection: Connection | None = None
+        self._failure: BaseException | None = None
+        self._over = False
+        # A task that the unit's own did not wait for may still be at a statement when the unit ends.
+        self._one_at_a_time = asyncio.Lock()
 
     async def run(self, statement: Executable, params: Parameters | None = None) -> Result[Any]:
         """Run `statement` in the transaction, which begins with the first one."""
         try:
             refuse_misfits(statement, params or {})
-            return await greenlet_spawn(self._run, statement, params)
-        except Exception as error:
-            self.failure = error
+            async with self._one_at_a_time:
+                if self._over:
+                    raise ClosedError("this unit of work is over; begin another one")
+                return await greenlet_spawn(self._run, statement, params)
+        except BaseException as error:
+            self.spoil(error)
             raise
 
     def _run(self, statement: Executable, params: Parameters | None) -> Result[Any]:
@@ -78,13 +94,30 @@ class WriteSession(AsyncSession):
             self._connection = self.sync_session.connection()
         return self._connection.execute(statement, params)
 
-    async def finish(self) -> None:
-        """Commit and close, which is one greenlet less than one after the other."""
-        await greenlet_spawn(self._finish)
+    def spoil(self, error: BaseException) -> None:
+        """Have the unit roll back at its end, whoever catches `error`."""
+        self._failure = error
 
-    def _finish(self) -> None:
+    async def finish(self) -> None:
+        """Commit and close. Raises DatabaseError when a call failed before, and what the database refuses."""
+        async with self._one_at_a_time:
+            self._over = True
+            if self._failure is not None:
+                raise DatabaseError(
+                    "a call failed in this unit of work and its exception was caught inside; nothing of the unit was "
+                    "stored. Let exceptions leave the unit, and begin another one"
+                ) from self._failure
+            await greenlet_spawn(self._commit_and_close)
+
+    def _commit_and_close(self) -> None:
         self.sync_session.commit()
         self.sync_session.close()
+
+    async def abandon(self) -> None:
+        """Roll back and close."""
+        async with self._one_at_a_time:
+            self._over = True
+            await self.close()
 
 
 @asynccontextmanager
@@ -97,27 +130,23 @@ async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
     session = WriteSession(engine)
     try:
         yield session
-        await _finish(session)
+        await _finished(session)
     except BaseException:
-        await _closed(session)
+        await _abandoned(session)
         raise
 
 
-async def _finish(session: WriteSession) -> None:
-    if session.failure is not None:
-        raise DatabaseError(
-            "a call failed in this unit of work and its exception was caught inside; nothing of the unit was stored. "
-            "Let exceptions leave the unit, and begin another one"
-        ) from session.failure
+async def _finished(session: WriteSession) -> None:
     try:
-        await session.finish()
-    except Exception as error:
-        raise explained(error) from error
+        return await session.finish()
+    except SQLAlchemyError as error:
+        failure = explained(error)
+    raise failure
 
 
-async def _closed(session: AsyncSession) -> None:
+async def _abandoned(session: WriteSession) -> None:
     """Close the session, however often this task is cancelled meanwhile: a half closed one would keep the writer."""
-    closing = asyncio.ensure_future(session.close())
+    closing = asyncio.ensure_future(session.abandon())
     while not closing.done():
         try:
             await asyncio.wait([closing])

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -73,6 +73,11 @@ def _sqlite_file(path: str) -> URL:
 def sqlite_path(url: URL) -> Path | None:
     """The file of a URL that `database_url` gave, or None for another engine."""
     return Path(str(url.database)) if url.drivername == "sqlite" else None
+
+
+def file_uri(path: Path) -> str:
+    """An absolute path as SQLite's own URI, whatever characters it has, to which ``?mode=…`` can be added."""
+    return "file:///" + quote(os.fsencode(path.as_posix().lstrip("/")))
 
 
 def _sqlite(path: Path) -> URL:

@@ -5,7 +5,8 @@ building one and finding it in SQLAlchemy's cache takes as long as running it. T
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from socrates.database.failures import READING, WRITING, explained, is_missing_parent
 from socrates.database.onehop import WITH_NEXT
 from socrates.database.sessions import RunsStatements
-from socrates.errors import InvalidValueError, ProjectNotFoundError
+from socrates.errors import InvalidValueError, ProjectNotFoundError, SocratesError
 from socrates.frozen import FrozenDict, freeze, texts
 from socrates.models import Base
 from socrates.models.types import TaggedJSON
@@ -91,9 +92,14 @@ class Repository:
                 if len(batch) < AT_ONCE:
                     break
                 await asyncio.sleep(0)
+            return found
         except READING as error:
-            raise explained(error) from error
-        return found
+            self._session.spoil(error)
+            failure = explained(error)
+        except BaseException as error:
+            self._session.spoil(error)
+            raise
+        raise failure
 
     async def _row(self, statement: Executable, /, **parameters: Any) -> Row[Any] | None:
         """The first row, or None."""
@@ -112,39 +118,56 @@ class Repository:
     async def _write_many(self, statement: Executable, parameters: Sequence[Mapping[str, Any]]) -> int:
         """Run it once per set of parameters, in batches; no statement for no parameters."""
         touched = 0
-        for start in range(0, len(parameters), AT_ONCE):
-            touched += await self._write_with(statement, parameters[start : start + AT_ONCE])
+        with self._spoiling():
+            for start in range(0, len(parameters), AT_ONCE):
+                touched += await self._write_with(statement, parameters[start : start + AT_ONCE])
+                if start + AT_ONCE < len(parameters):
+                    await asyncio.sleep(0)
         return touched
+
+    @contextmanager
+    def _spoiling(self) -> Iterator[None]:
+        """Around what a call does between its statements: if that fails, the first must not be committed alone."""
+        try:
+            yield
+        except BaseException as error:
+            self._session.spoil(error)
+            raise
 
     async def _write_to_project(
         self, project_id: str, statement: Executable, parameters: Sequence[Mapping[str, Any]]
     ) -> None:
         """Like `_write_many`, for rows that hang on one project. Raises ProjectNotFoundError."""
         for start in range(0, len(parameters), AT_ONCE):
-            await self._execute_on_project(project_id, statement, parameters[start : start + AT_ONCE])
+            await self._execute(statement, parameters[start : start + AT_ONCE], of_project=project_id)
 
     async def _add_to_project(self, project_id: str, statement: Executable, /, **parameters: Any) -> Sequence[Row[Any]]:
         """Insert one row that hangs on a project; return what the statement returns. Raises ProjectNotFoundError."""
-        return (await self._execute_on_project(project_id, statement, {"project_id": project_id, **parameters})).all()
-
-    async def _execute_on_project(
-        self, project_id: str, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    ) -> Result[Any]:
-        try:
-            return await self._session.run(statement, parameters)
-        except WRITING as error:
-            if is_missing_parent(error):
-                raise ProjectNotFoundError(project_id) from error
-            raise explained(error) from error
+        row = {"project_id": project_id, **parameters}
+        return (await self._execute(statement, row, of_project=project_id)).all()
 
     async def _write_with(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     ) -> int:
-        try:
-            result = await self._session.run(statement, parameters)
-        except WRITING as error:
-            raise explained(error) from error
+        result = await self._execute(statement, parameters)
         return int(result.rowcount)  # type: ignore[attr-defined]
+
+    async def _execute(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        of_project: str | None = None,
+    ) -> Result[Any]:
+        failure: SocratesError
+        try:
+            return await self._session.run(statement, parameters)
+        except WRITING as error:
+            if of_project is not None and is_missing_parent(error):
+                failure = ProjectNotFoundError(of_project)
+                failure.__cause__ = error
+            else:
+                failure = explained(error)
+        raise failure
 
 
 def with_next(statement: UpdateBase) -> Any:
@@ -184,9 +207,16 @@ def text_list(name: str, values: Iterable[str]) -> list[str]:
 
 def folded(text: str) -> str:
     """The text to search for, as SQL's `contains_folded` takes it. Raises InvalidValueError for a blank one."""
-    if not text.strip():
+    if not isinstance(text, str) or not text.strip():
         raise InvalidValueError("the text to search for is empty")
     return text.casefold()
+
+
+def plain_dict(name: str, value: Mapping[Any, Any]) -> dict[Any, Any]:
+    """`value` as a dict. Raises InvalidValueError for anything but a mapping."""
+    if not isinstance(value, Mapping):
+        raise InvalidValueError(f"{name} takes a dict, not {type(value).__name__}")
+    return dict(value)
 
 
 def only_known(kind: str, changes: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -199,6 +229,6 @@ def only_known(kind: str, changes: Mapping[str, Any], known: Iterable[str]) -> N
 
 def positive(name: str, number: int) -> int:
     """`number`, or InvalidValueError when it is below 1."""
-    if number < 1:
-        raise InvalidValueError(f"{name} must be at least 1, not {number}")
+    if not isinstance(number, int) or number < 1:
+        raise InvalidValueError(f"{name} must be an integer of at least 1, not {number!r}")
     return number

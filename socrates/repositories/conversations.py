@@ -1,5 +1,6 @@
 """The dialogue of a project: rows with a position, appended and never rewritten."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from functools import partial
@@ -10,7 +11,18 @@ from sqlalchemy import Row, bindparam, func, insert, select, update
 from socrates.drafts import NewMessage
 from socrates.errors import ProjectNotFoundError
 from socrates.models import ConversationMessage, Project
-from socrates.repositories.base import AT_ONCE, Mapper, Repository, folded, now, positive, table, utc, with_next
+from socrates.repositories.base import (
+    AT_ONCE,
+    Mapper,
+    Repository,
+    folded,
+    now,
+    plain_dict,
+    positive,
+    table,
+    utc,
+    with_next,
+)
 from socrates.repositories.snippet import snippet
 from socrates.views import Message, MessageHit
 
@@ -123,11 +135,14 @@ class ConversationRepository(ConversationReads):
             raise ProjectNotFoundError(project_id)
         first = length - len(drafts)
         appended: list[Message] = []
-        for start in range(0, len(drafts), AT_ONCE):
-            batch = enumerate(drafts[start : start + AT_ONCE], first + start)
-            rows = [_as_row(project_id, position, draft, at) for position, draft in batch]
-            await self._write_many(_INSERT, rows)
-            appended += (_message(tuple(row.values())) for row in rows)
+        with self._spoiling():
+            for start in range(0, len(drafts), AT_ONCE):
+                batch = enumerate(drafts[start : start + AT_ONCE], first + start)
+                rows = [_as_row(project_id, position, draft, at) for position, draft in batch]
+                await self._write_many(_INSERT, rows)
+                appended += (_message(tuple(row.values())) for row in rows)
+                if start + AT_ONCE < len(drafts):
+                    await asyncio.sleep(0)
         return tuple(appended)
 
 
@@ -142,7 +157,7 @@ def _as_row(project_id: str, position: int, draft: NewMessage, at: datetime) -> 
         "phase": draft.phase,
         "author": draft.author,
         "question_number": draft.question_number,
-        "extra": draft.extra,
+        "extra": plain_dict("extra", draft.extra),
     }
 
 

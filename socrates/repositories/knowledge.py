@@ -175,7 +175,7 @@ class KnowledgeRepository(KnowledgeReads):
         (row,) = await self._add_to_project(
             project_id,
             _ADD_DOCUMENT,
-            id=document_id or str(uuid4()),
+            id=str(uuid4()) if document_id is None else document_id,
             user_id=user_id,
             filename=filename,
             file_size=_size(content) if file_size is None else file_size,
@@ -212,7 +212,7 @@ class KnowledgeRepository(KnowledgeReads):
         (row,) = await self._add_to_project(
             project_id,
             _ADD_SUGGESTION,
-            id=suggestion_id or str(uuid4()),
+            id=str(uuid4()) if suggestion_id is None else suggestion_id,
             content=content,
             category=category,
             topic=category if topic is None else topic,

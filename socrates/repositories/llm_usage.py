@@ -27,13 +27,13 @@ from sqlalchemy import (
 from socrates.frozen import FrozenDict, freeze
 from socrates.models import LLMUsage
 from socrates.models.types import ExactDecimal
-from socrates.repositories.base import Mapper, Repository, now, positive, table, utc, with_next
+from socrates.repositories.base import Mapper, Repository, now, positive, table, utc
 from socrates.views import Usage, UsageOfDay, UsageTotals
 
 _After = Literal["dated", "undated"]
 
 _usage = Mapper(Usage, LLMUsage)
-_INSERT = with_next(insert(table(LLMUsage)))
+_INSERT = insert(table(LLMUsage))
 
 _AT = LLMUsage.timestamp
 _OF_USER = LLMUsage.user_id == bindparam("user_id")
@@ -186,7 +186,7 @@ class UsageRepository(UsageReads):
         By default `total_tokens` is the sum of the two, `timestamp` the current time and `usage_id` a UUID.
         """
         call = Usage(
-            id=usage_id or str(uuid4()),
+            id=str(uuid4()) if usage_id is None else usage_id,
             user_id=user_id,
             provider=provider,
             model=model,

@@ -9,7 +9,7 @@ from socrates.errors import InvalidValueError, ProjectNotFoundError
 from socrates.models import AnalyticsMetrics, CategorizedSpec, PhaseMaturityScore, Project
 from socrates.models import CategoryScore as CategoryScoreRow
 from socrates.models import MaturityEvent as MaturityEventRow
-from socrates.repositories.base import Mapper, Repository, now, table, utc, with_next
+from socrates.repositories.base import Mapper, Repository, now, plain_dict, table, utc, with_next
 from socrates.repositories.upsert import upsert
 from socrates.views import Analytics, CategoryScore, MaturityEvent, PhaseScore, Spec
 
@@ -135,7 +135,7 @@ class MaturityWrites(MaturityReads):
                 "value": spec.value,
                 "source_field": spec.source_field,
                 "timestamp": utc(spec.timestamp) or at,
-                "extra": spec.extra,
+                "extra": plain_dict("extra", spec.extra),
             }
             for position, spec in enumerate(specs, first)
         ]
@@ -155,7 +155,7 @@ class MaturityWrites(MaturityReads):
             "score_after": event.score_after,
             "delta": event.score_after - event.score_before,
             "event_type": event.event_type,
-            "details": event.details,
+            "details": plain_dict("details", event.details),
             "extra": {},
         }
         await self._write(_ADD_EVENT, project_id=project_id, **row)

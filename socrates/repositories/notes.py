@@ -180,7 +180,7 @@ class NoteRepository(NoteReads):
     ) -> Note:
         """Add a note, by default with a UUID and the current time. Raises ProjectNotFoundError, AlreadyExistsError."""
         note = Note(
-            id=note_id or str(uuid4()),
+            id=str(uuid4()) if note_id is None else note_id,
             project_id=project_id,
             title=title,
             content=content,

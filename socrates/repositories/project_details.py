@@ -72,11 +72,11 @@ class _Part:
             columns[place] = column
         return select(literal(kind, Integer), *columns).where(self._project_id == bindparam("project_id"))
 
-    def views(self, rows: Sequence[Row[Any]]) -> tuple[Any, ...]:
-        found = [self.mapper(self._pick(row)) for row in rows]
-        if self._order is not None:
-            found.sort(key=self._order)
-        return tuple(found)
+    def view(self, row: Row[Any]) -> Any:
+        return self.mapper(self._pick(row))
+
+    def in_order(self, views: list[Any]) -> tuple[Any, ...]:
+        return tuple(views if self._order is None else sorted(views, key=self._order))
 
 
 _SUMMARY, _DESCRIPTION, _ANALYTICS = "summary", "description", "analytics"
@@ -126,15 +126,24 @@ def _statement() -> CompoundSelect[Any]:
 
 
 DETAILS = _statement()
-"""Takes `project_id`; gives the rows that `details_from` reads."""
+"""Takes `project_id`; gives the rows that `part_from` reads."""
 
 
-def details_from(rows: Sequence[Row[Any]]) -> views.ProjectDetails | None:
-    """The project that the rows of `DETAILS` describe, or None when there is none."""
-    by_kind: defaultdict[int, list[Row[Any]]] = defaultdict(list)
-    for row in rows:
-        by_kind[row[0]].append(row)
-    found = {name: part.views(by_kind[kind]) for kind, (name, part) in enumerate(_PARTS.items())}
+_BY_KIND = tuple(_PARTS.values())
+
+
+def part_from(row: Row[Any]) -> tuple[int, Any]:
+    """Which part of a project a row of `DETAILS` is, and its view."""
+    kind = row[0]
+    return kind, _BY_KIND[kind].view(row)
+
+
+def details_from(parts: Sequence[tuple[int, Any]]) -> views.ProjectDetails | None:
+    """The project that has these parts, or None when there are none."""
+    by_kind: defaultdict[int, list[Any]] = defaultdict(list)
+    for kind, view in parts:
+        by_kind[kind].append(view)
+    found = {name: part.in_order(by_kind[kind]) for kind, (name, part) in enumerate(_PARTS.items())}
     if not found[_SUMMARY]:
         return None
     (summary,), (description,) = found.pop(_SUMMARY), found.pop(_DESCRIPTION)

@@ -12,7 +12,7 @@ from socrates.errors import ConflictError, InvalidValueError, ProjectNotFoundErr
 from socrates.models import AnalyticsMetrics, PhaseMaturityScore, Project, TeamMember
 from socrates.repositories.base import Mapper, now, only_known, positive, table, with_next
 from socrates.repositories.maturity import MaturityReads, MaturityWrites
-from socrates.repositories.project_details import DETAILS, details_from
+from socrates.repositories.project_details import DETAILS, details_from, part_from
 from socrates.repositories.project_lists import LISTS, ListChange
 from socrates.repositories.team import TeamReads, TeamWrites
 from socrates.views import ProjectDetails, ProjectSummary
@@ -147,7 +147,7 @@ class ProjectReads(TeamReads, MaturityReads):
 
     async def details(self, project_id: str) -> ProjectDetails:
         """The whole project but its conversation, notes and documents, of one moment. Raises ProjectNotFoundError."""
-        details = details_from(await self._rows(DETAILS, project_id=project_id))
+        details = details_from(await self._views(part_from, DETAILS, project_id=project_id))
         if details is None:
             raise ProjectNotFoundError(project_id)
         return details
@@ -205,7 +205,7 @@ class ProjectRepository(ProjectReads, TeamWrites, MaturityWrites):
         `project_id` is a UUID by default. No quota is checked.
         """
         only_known("new project", columns, NewProject.__annotations__)
-        at, project_id = now(), project_id or str(uuid4())
+        at, project_id = now(), str(uuid4()) if project_id is None else project_id
         own, lists = _split(columns)
         row = {
             "name": name,

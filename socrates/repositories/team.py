@@ -153,7 +153,7 @@ class TeamWrites(TeamReads):
     ) -> QuestionView:
         """Put a question to roles and people of the team. Raises ProjectNotFoundError, AlreadyExistsError."""
         row = {
-            "id": question_id or f"q_{uuid4().hex[:8]}",
+            "id": f"q_{uuid4().hex[:8]}" if question_id is None else question_id,
             "question": question,
             "phase": phase,
             "status": "pending",

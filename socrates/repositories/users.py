@@ -9,7 +9,7 @@ from sqlalchemy import Executable, bindparam, case, func, insert, literal, or_, 
 from socrates.errors import InvalidValueError, QuotaExceededError, UserNotFoundError
 from socrates.models import Project, User
 from socrates.models.types import UtcDateTime
-from socrates.repositories.base import Mapper, Repository, now, only_known, positive, table, with_next
+from socrates.repositories.base import Mapper, Repository, now, only_known, positive, table, utc, with_next
 from socrates.repositories.user_deletion import UserDeletion
 from socrates.views import ArchivedUser
 from socrates.views import User as UserView
@@ -154,10 +154,10 @@ class UserRepository(UserReads, UserDeletion):
         `next_reset`. A user without a reset date starts anew too, because nobody can tell which month the count is of.
         However many ask at once, no more than `limit` get through. Raises QuotaExceededError, UserNotFoundError.
         """
-        at = at or now()
-        if next_reset <= at:
+        at = utc(at) or now()
+        if next_reset.utcoffset() is None or next_reset <= at:
             raise InvalidValueError(
-                "next_reset must be after the time of the question, or every question starts a month"
+                "next_reset must be an aware time after that of the question, or every question starts a month"
             )
         parameters = {"of_user": username, "at": at, "next_reset": next_reset}
         if limit is None:

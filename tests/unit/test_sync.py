@@ -1,5 +1,7 @@
 """The synchronous face: the same abilities, without asyncio."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from socrates import sync
+from socrates.config import Settings
 from socrates.drafts import NewMessage
 from socrates.errors import ClosedError, NotFoundError, NotRecognisedError, ProjectNotFoundError, SocratesError
 from socrates.store import Store
@@ -115,3 +118,85 @@ def test_a_file_that_cannot_be_opened_leaves_no_thread_behind(tmp_path: Path) ->
     with pytest.raises(NotRecognisedError):
         sync.Store.open(tmp_path / "text.db")
     assert not threads()
+
+
+def test_closing_rolls_back_what_another_thread_has_open(tmp_path: Path) -> None:
+    path = fresh_file(tmp_path)
+    store = sync.Store.open(path, Settings(close_timeout=0.1))
+    begun, closed = threading.Event(), threading.Event()
+    outcome: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with store.begin() as unit:
+                unit.users.create("ghost", "hash")
+                begun.set()
+                closed.wait(30)
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            outcome.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait(30)
+    store.close()
+    closed.set()
+    thread.join(30)
+    assert [type(error) for error in outcome] == [ClosedError]
+    with sync.Store.open(path) as again, again.begin() as unit:
+        assert not unit.users.exists("ghost")
+
+
+def test_nobody_waits_for_ever_when_the_store_is_closed_meanwhile(tmp_path: Path) -> None:
+    for number in range(5):
+        store = sync.Store.open(fresh_file(tmp_path, f"{number}.db"))
+        readers = [threading.Thread(target=read_until_closed, args=(store,)) for _ in range(8)]
+        closers = [threading.Thread(target=store.close) for _ in range(3)]
+        for thread in (*readers, *closers):
+            thread.start()
+        for thread in (*readers, *closers):
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def read_until_closed(store: sync.Store) -> None:
+    closed = 0
+    while closed < 20:
+        try:
+            store.projects.for_user("ada")
+        except ClosedError:
+            closed += 1
+
+
+INTERRUPTED = """
+import os, random, signal, sys, threading, time
+from socrates import sync
+from socrates.config import Settings
+
+with sync.Store.open(sys.argv[1]) as store:
+    for number in range(60):
+        threading.Timer(random.uniform(0, 0.002), os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            try:
+                with store.begin() as unit:
+                    unit.users.create(f"ghost {number}", "hash")
+                    while True:
+                        unit.users.exists("ada")
+            except KeyboardInterrupt:
+                time.sleep(0.005)
+        except KeyboardInterrupt:
+            pass
+        with store.begin() as unit:
+            unit.users.create(f"user {number}", "hash")
+    print(*(store.users.exists(f"{kind} {number}") for kind in ("ghost", "user") for number in range(60)))
+"""
+
+
+def test_an_interrupted_unit_stores_nothing_and_holds_nobody_up(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", INTERRUPTED, str(fresh_file(tmp_path))],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert run.stdout.split() == ["False"] * 60 + ["True"] * 60

@@ -150,6 +150,16 @@ def test_a_form_that_was_never_written_raises_value_error(form: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "offset",
+    [timedelta(microseconds=1), -timedelta(microseconds=1), timedelta(hours=-3, seconds=-7), timedelta(seconds=1)],
+)
+def test_a_time_keeps_an_offset_of_less_than_a_minute(offset: timedelta) -> None:
+    moment = datetime(2000, 1, 1, tzinfo=timezone(offset))
+    assert through_json(moment).utcoffset() == offset
+    assert through_json(moment) == moment
+
+
+@pytest.mark.parametrize(
     "value", [{frozenset({1})}, {(frozenset({1, 2}), 3)}, {frozenset({1}): "key"}, {frozenset({frozenset()})}]
 )
 def test_a_frozen_set_inside_a_set_or_as_a_key_comes_back(value: object) -> None:

@@ -37,6 +37,12 @@ def test_it_changes_nothing(database: Path) -> None:
         assert store.conversations.count("p-1") == 1
 
 
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    result = tour("ada", tmp_path / "typo" / "projects.db")
+    assert (result.exit_code, "there is no database" in result.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_user_without_projects_is_no_failure(database: Path) -> None:
     result = tour("nobody", database)
     assert result.exit_code == 0

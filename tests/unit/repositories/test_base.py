@@ -85,8 +85,8 @@ def test_what_is_not_known_is_named_together_with_what_is() -> None:
 
 def test_a_number_below_one_is_refused_by_name() -> None:
     assert positive("limit", 1) == 1
-    for number in (0, -5):
-        with pytest.raises(InvalidValueError, match=f"limit must be at least 1, not {number}"):
+    for number in (0, -5, "5", None):
+        with pytest.raises(InvalidValueError, match=f"limit must be an integer of at least 1, not {number!r}"):
             positive("limit", number)
 
 
@@ -107,7 +107,14 @@ SCORE = insert(table(CategoryScore))
 
 @pytest.mark.parametrize(
     "row",
-    [{"category": "x", "current_score": 1.5}, {"current_score": 1, "spec_count": None}, {"extra": FrozenDict()}, {}],
+    [
+        {"category": "x", "current_score": 1.5},
+        {"current_score": 1, "spec_count": None},
+        {"extra": FrozenDict()},
+        {},
+        {"category": "\U0001f600", "spec_count": 2**63 - 1},
+        {"spec_count": -(2**63)},
+    ],
 )
 def test_what_fits_its_column_passes(row: dict[str, Any]) -> None:
     refuse_misfits(SCORE, row)
@@ -122,9 +129,12 @@ def test_what_fits_its_column_passes(row: dict[str, Any]) -> None:
         ({"current_score": "1"}, "category_scores.current_score takes float, not str"),
         ({"current_score": float("nan")}, "category_scores.current_score takes float, not nan"),
         ({"current_score": True}, "category_scores.current_score takes float, not bool"),
-        ({"spec_count": 1.0}, "category_scores.spec_count takes int, not 1.0"),
+        ({"spec_count": 1.0}, "category_scores.spec_count takes int, not float"),
         ({"extra": []}, "category_scores.extra takes dict, not list"),
-        ({"extra": None}, "category_scores.extra takes dict, not NoneType"),
+        ({"extra": None}, "category_scores.extra takes dict, not None"),
+        ({"category": "x\udfff"}, "category_scores.category takes no lone surrogates"),
+        ({"spec_count": 2**63}, "category_scores.spec_count takes integers of 64 bits"),
+        ({"spec_count": -(2**63) - 1}, "category_scores.spec_count takes integers of 64 bits"),
     ],
 )
 def test_what_does_not_fit_is_told_without_the_text_of_the_value(row: dict[str, Any], told: str) -> None:
