@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypedDict, Unpack
 from uuid import uuid4
 
-from sqlalchemy import CompoundSelect, and_, bindparam, delete, func, insert, or_, select, tuple_, union_all, update
+from sqlalchemy import CompoundSelect, bindparam, delete, func, insert, select, tuple_, union_all, update
 
 from socrates.errors import ConflictError, InvalidValueError, ProjectNotFoundError, SocratesError
 from socrates.models import AnalyticsMetrics, PhaseMaturityScore, Project, TeamMember
@@ -82,20 +82,23 @@ _JOINED = (
 _OWNED = select(func.count()).select_from(Project).where(Project.owner == bindparam("username"))
 _OWNED_BY_STATE = _OWNED.where(Project.is_archived == bindparam("archived"))
 _VERSIONS = select(Project.id, Project.version).where(Project.id.in_(bindparam("ids", expanding=True)))
-_ARCHIVED = (
-    select(*_summary.columns)
-    .where(Project.is_archived)
-    .order_by(Project.archived_at.desc().nulls_last(), Project.id)
-    .limit(bindparam("count"))
+_ARCHIVED = select(*_summary.columns).where(Project.is_archived)
+_UNDATED = _ARCHIVED.where(Project.archived_at.is_(None))
+_LAST_FIRST = (Project.archived_at.desc().nulls_last(), Project.id.desc())
+# One condition for both would read all that was archived later; two sorted branches are merged, each in its index.
+_OLDER = union_all(
+    _ARCHIVED.where(
+        tuple_(Project.archived_at, Project.id)
+        < tuple_(bindparam("at", type_=Project.archived_at.type), bindparam("id"))
+    ),
+    _UNDATED,
 )
-_ARCHIVED_AFTER = _ARCHIVED.where(
-    or_(
-        Project.archived_at < bindparam("at"),
-        and_(Project.archived_at == bindparam("at"), Project.id > bindparam("id")),
-        Project.archived_at.is_(None),
-    )
+_OLDER_COLUMNS = _OLDER.selected_columns
+_FIRST_ARCHIVED = _ARCHIVED.order_by(*_LAST_FIRST).limit(bindparam("count"))
+_NEXT_ARCHIVED = _OLDER.order_by(_OLDER_COLUMNS["archived_at"].desc().nulls_last(), _OLDER_COLUMNS["id"].desc()).limit(
+    bindparam("count")
 )
-_ARCHIVED_AFTER_UNDATED = _ARCHIVED.where(Project.archived_at.is_(None), Project.id > bindparam("id"))
+_NEXT_UNDATED = _UNDATED.where(Project.id < bindparam("id")).order_by(Project.id.desc()).limit(bindparam("count"))
 
 _RETURNED = [_projects.c[column.key] for column in _summary.columns]
 _INSERT = insert(_projects).returning(*_RETURNED)
@@ -180,12 +183,10 @@ class ProjectReads(TeamReads, MaturityReads):
         """Everybody's archived projects, the last archived first; those without a time at the end."""
         count = positive("limit", limit)
         if after is None:
-            rows = await self._rows(_ARCHIVED, count=count)
-        elif after.archived_at is None:
-            rows = await self._rows(_ARCHIVED_AFTER_UNDATED, count=count, id=after.id)
-        else:
-            rows = await self._rows(_ARCHIVED_AFTER, count=count, at=after.archived_at, id=after.id)
-        return tuple(map(_summary, rows))
+            return await self._views(_summary, _FIRST_ARCHIVED, count=count)
+        if after.archived_at is None:
+            return await self._views(_summary, _NEXT_UNDATED, count=count, id=after.id)
+        return await self._views(_summary, _NEXT_ARCHIVED, count=count, at=after.archived_at, id=after.id)
 
     async def count_owned(self, username: str, *, archived: bool | None = False) -> int:
         """How many projects `username` owns, for quotas: memberships don't count. `archived` None counts both kinds."""

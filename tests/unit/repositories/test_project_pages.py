@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import pytest
 
 from socrates.errors import InvalidValueError
 from socrates.models import Project
-from socrates.store import Store
+from socrates.store import Store, UnitOfWork
 from socrates.views import ProjectSummary
 from tests.support.stores import fresh_store
 from tests.unit.repositories.rows import put_project
@@ -170,7 +171,7 @@ async def archived_ones(store: Store) -> list[str]:
         await put_project(store, name, "cid", is_archived=True, archived_at=None)
     await put_project(store, "live", "ada")
     await put_project(store, "restored", "ada", archived_at=START)
-    return [*sorted(times, key=lambda name: (-times[name].timestamp(), name)), "a1", "u1", "u2"]
+    return [*sorted(times, key=lambda name: (times[name], name), reverse=True), "u2", "u1", "a1"]
 
 
 async def test_archived_projects_come_the_last_first_and_those_without_a_time_at_the_end(tmp_path: Path) -> None:
@@ -186,6 +187,22 @@ async def test_pages_of_archived_projects_have_no_gap_and_no_double(size: int, t
         expected = await archived_ones(store)
         found = await all_pages(store.projects.archived, size)
         assert [project.id for project in found] == expected
+
+
+async def test_a_late_page_of_archived_projects_costs_what_an_early_one_does(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        for number in range(400):
+            at = START + timedelta(seconds=number)
+            await put_project(store, f"p{number:03}", "ada", is_archived=True, archived_at=at)
+        steps = []
+        for place in (10, 380):
+            after = (await store.projects.archived(place))[-1]
+            steps.append(await _steps_of(store, partial(page_of_archived, after), 10))
+        assert steps[1] <= steps[0] * 1.2
+
+
+def page_of_archived(after: ProjectSummary, unit: UnitOfWork) -> Awaitable[tuple[ProjectSummary, ...]]:
+    return unit.projects.archived(10, after)
 
 
 async def test_a_list_reads_nothing_of_other_peoples_projects(tmp_path: Path) -> None:
@@ -211,7 +228,14 @@ async def _others(store: Store, count: int) -> None:
 
 
 async def _steps(store: Store) -> int:
-    """How many steps SQLite's machine takes for one list, on a writer so that it is one known connection."""
+    """How many steps SQLite's machine takes for one list."""
+    return await _steps_of(store, lambda unit: unit.projects.for_user("ada"), 1)
+
+
+async def _steps_of(
+    store: Store, read: Callable[[UnitOfWork], Awaitable[tuple[ProjectSummary, ...]]], rows: int
+) -> int:
+    """How many steps SQLite's machine takes for one read, on a writer so that it is one known connection."""
     steps = 0
 
     def step() -> int:
@@ -222,8 +246,8 @@ async def _steps(store: Store) -> int:
     async with store.begin() as unit:
         connection = await unit.projects._session.connection()  # type: ignore[attr-defined]
         driver = (await connection.get_raw_connection()).driver_connection
-        await unit.projects.for_user("ada")
+        await read(unit)
         await driver.set_progress_handler(step, 1)
-        assert len(await unit.projects.for_user("ada")) == 1
+        assert len(await read(unit)) == rows
         await driver.set_progress_handler(None, 1)
     return steps
