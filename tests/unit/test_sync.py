@@ -168,21 +168,18 @@ def read_until_closed(store: sync.Store) -> None:
 
 
 INTERRUPTED = """
-import os, random, signal, sys, threading, time
+import os, random, signal, sys, threading
 from socrates import sync
 from socrates.config import Settings
 
 with sync.Store.open(sys.argv[1]) as store:
     for number in range(60):
-        threading.Timer(random.uniform(0, 0.002), os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
-            try:
-                with store.begin() as unit:
-                    unit.users.create(f"ghost {number}", "hash")
-                    while True:
-                        unit.users.exists("ada")
-            except KeyboardInterrupt:
-                time.sleep(0.005)
+            threading.Timer(random.uniform(0, 0.003), os.kill, (os.getpid(), signal.SIGINT)).start()
+            with store.begin() as unit:
+                unit.users.create(f"ghost {number}", "hash")
+                while True:
+                    unit.users.exists("ada")
         except KeyboardInterrupt:
             pass
         with store.begin() as unit:
