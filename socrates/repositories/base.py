@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from socrates.database.failures import READING, WRITING, explained, is_missing_parent
 from socrates.database.onehop import WITH_NEXT
-from socrates.database.sessions import RunsStatements
+from socrates.database.sessions import Parameters, RunsStatements
 from socrates.errors import InvalidValueError, ProjectNotFoundError, SocratesError
 from socrates.frozen import FrozenDict, freeze, texts
 from socrates.models import Base
@@ -86,19 +86,16 @@ class Repository:
         """What `read` makes of the rows, batch by batch. They are all here by then, but their values are raw."""
         found: list[Any] = []
         try:
-            result = await self._session.run(statement, parameters)
-            while batch := result.fetchmany(AT_ONCE):
-                found += read(batch)
-                if len(batch) < AT_ONCE:
-                    break
-                await asyncio.sleep(0)
-            return found
+            with self._spoiling():
+                result = await self._session.run(statement, parameters)
+                while batch := result.fetchmany(AT_ONCE):
+                    found += read(batch)
+                    if len(batch) < AT_ONCE:
+                        break
+                    await asyncio.sleep(0)
+                return found
         except READING as error:
-            self._session.spoil(error)
             failure = explained(error)
-        except BaseException as error:
-            self._session.spoil(error)
-            raise
         raise failure
 
     async def _row(self, statement: Executable, /, **parameters: Any) -> Row[Any] | None:
@@ -146,17 +143,12 @@ class Repository:
         row = {"project_id": project_id, **parameters}
         return (await self._execute(statement, row, of_project=project_id)).all()
 
-    async def _write_with(
-        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    ) -> int:
+    async def _write_with(self, statement: Executable, parameters: Parameters) -> int:
         result = await self._execute(statement, parameters)
         return int(result.rowcount)  # type: ignore[attr-defined]
 
     async def _execute(
-        self,
-        statement: Executable,
-        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-        of_project: str | None = None,
+        self, statement: Executable, parameters: Parameters, of_project: str | None = None
     ) -> Result[Any]:
         failure: SocratesError
         try:
