@@ -17,6 +17,7 @@ from socrates.frozen import FrozenDict, FrozenList
 from socrates.store import Store
 from socrates.views import Message
 from tests.support.stores import counted, fresh_store
+from tests.unit.repositories.plans import steps_of
 from tests.unit.test_tagged_json import shape
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -301,21 +302,11 @@ def _lengthen(path: Path, length: int) -> None:
 
 
 async def _steps_of_an_append(store: Store) -> int:
-    steps = 0
-
-    def step() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    async with store.begin() as unit:
-        connection = await unit.conversations._session.connection()  # type: ignore[attr-defined]
-        driver = (await connection.get_raw_connection()).driver_connection
-        await unit.conversations.count("p")
-        await driver.set_progress_handler(step, 1)
-        await unit.conversations.append("p", NewMessage("user", "x"))
-        await driver.set_progress_handler(None, 1)
-    return steps
+    return await steps_of(
+        store,
+        lambda unit: unit.conversations.count("p"),
+        lambda unit: unit.conversations.append("p", NewMessage("user", "x")),
+    )
 
 
 async def _pages_of_an_append(store: Store, path: Path) -> int:

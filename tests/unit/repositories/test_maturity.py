@@ -11,9 +11,10 @@ from socrates.drafts import NewMaturityEvent, NewSpec
 from socrates.errors import InvalidValueError, ProjectNotFoundError
 from socrates.frozen import freeze
 from socrates.repositories.projects import ProjectRepository
-from socrates.store import Store
+from socrates.store import Store, UnitOfWork
 from socrates.views import Analytics, CategoryScore, Spec
 from tests.support.stores import fresh_store
+from tests.unit.repositories.plans import steps_of
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 EMPTY = freeze({})
@@ -213,19 +214,9 @@ async def test_the_next_place_is_found_at_the_same_cost_behind_ten_and_behind_te
 
 async def _steps(store: Store) -> int:
     """How many steps SQLite's machine takes to add one spec and one event."""
-    steps = 0
 
-    def step() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    async with store.begin() as unit:
-        connection = await unit.projects._session.connection()  # type: ignore[attr-defined]
-        driver = (await connection.get_raw_connection()).driver_connection
-        await unit.projects.summary("p")
-        await driver.set_progress_handler(step, 1)
+    async def add(unit: UnitOfWork) -> None:
         await unit.projects.add_specs("p", "design", [NewSpec("a", "b")])
         await unit.projects.add_maturity_event("p", NewMaturityEvent("design", 1.0, 2.0, "answer"))
-        await driver.set_progress_handler(None, 1)
-    return steps
+
+    return await steps_of(store, lambda unit: unit.projects.summary("p"), add)

@@ -13,6 +13,7 @@ from socrates.models import Project
 from socrates.store import Store, UnitOfWork
 from socrates.views import ProjectSummary
 from tests.support.stores import fresh_store
+from tests.unit.repositories.plans import steps_of
 from tests.unit.repositories.rows import put_project
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -235,19 +236,9 @@ async def _steps(store: Store) -> int:
 async def _steps_of(
     store: Store, read: Callable[[UnitOfWork], Awaitable[tuple[ProjectSummary, ...]]], rows: int
 ) -> int:
-    """How many steps SQLite's machine takes for one read, on a writer so that it is one known connection."""
-    steps = 0
+    """How many steps SQLite's machine takes for one read."""
 
-    def step() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    async with store.begin() as unit:
-        connection = await unit.projects._session.connection()  # type: ignore[attr-defined]
-        driver = (await connection.get_raw_connection()).driver_connection
-        await read(unit)
-        await driver.set_progress_handler(step, 1)
+    async def checked(unit: UnitOfWork) -> None:
         assert len(await read(unit)) == rows
-        await driver.set_progress_handler(None, 1)
-    return steps
+
+    return await steps_of(store, read, checked)
