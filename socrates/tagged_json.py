@@ -104,13 +104,20 @@ def _decode_datetime(text: str) -> datetime:
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "$float": float,
-    "$set": lambda content: {_hashable(decode(item)) for item in content},
-    "$tuple": lambda content: tuple(decode(item) for item in content),
+    "$set": lambda content: {_hashable(decode(item)) for item in _list(content)},
+    "$tuple": lambda content: tuple(decode(item) for item in _list(content)),
     "$datetime": _decode_datetime,
     "$decimal": Decimal,
     "$bytes": lambda content: base64.b64decode(content, validate=True),
-    "$dict": lambda content: {_hashable(decode(key)): decode(item) for key, item in content},
+    "$dict": lambda content: {_hashable(decode(key)): decode(item) for key, item in map(_list, _list(content))},
 }
+
+
+def _list(content: Any) -> list[Any]:
+    """`content`, if it is a list: a text or a dict has items too, and would be read as what nobody wrote."""
+    if type(content) is not list:
+        raise TypeError(f"{type(content).__name__} stands where a list belongs")
+    return content
 
 
 def _decode_form(key: str, content: Any) -> Any:

@@ -15,7 +15,6 @@ from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
 from socrates.errors import DamagedRecordError
-from socrates.tagged_json import encode
 from socrates.v1.reading import Reading, Where, path
 from socrates.v1.times import has_finer_fraction, parse_iso
 
@@ -30,8 +29,10 @@ REQUIRED = _Required()
 
 _INT64 = range(-(2**63), 2**63)
 _DECIMAL_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_TEXT = frozenset({str})
+_TEXT, _DICT = frozenset({str}), frozenset({dict})
 _PLANS_KEPT = 1000
+_ITEM_COST, _ODD_ITEM_COST = 130, 350  # a row of its own; its text and its original
+_ENTRY_COST, _FIELD_COST = 100, 40
 _MAX_DIGITS = 4000  # as far as Python reads a number from text
 
 
@@ -59,6 +60,8 @@ class Entry:
         """`also_known`: further keys, which the converter reads by itself."""
         self.fields = fields
         self.known = frozenset((*(field.key for field in fields), *also_known))
+        self.cost = _ENTRY_COST + _FIELD_COST * len(fields)
+        """What a row of it takes, for a `Budget`."""
         self._keys = tuple(field.key for field in fields)
         self._plans: dict[tuple[type, ...], tuple[tuple[int, Converter, str], ...]] = {}
 
@@ -127,18 +130,32 @@ def as_list(value: object, where: Where, key: object) -> list[Any]:
     return value
 
 
+def entries(value: object, entry: Entry, reading: Reading, where: Where, key: str) -> list[dict[Any, Any]]:
+    """`value` as a list of dicts, each of which becomes a row of `entry`. Raises DamagedRecordError."""
+    found = as_list(value, where, key)
+    if not _DICT.issuperset(map(type, found)):
+        position, other = next((place, member) for place, member in enumerate(found) if type(member) is not dict)
+        raise wrong_type(other, where, f"{key}[{position}]", "a dict")
+    reading.budget.spend(entry.cost * len(found))
+    return found
+
+
 def text_items(value: object, reading: Reading, where: Where, key: str) -> list[str]:
     """A list of texts. Items of another type become ``str(item)``; one note keeps them, with their positions (V13)."""
     items = as_list(value, where, key)
+    reading.budget.spend(_ITEM_COST * len(items))
     if _TEXT.issuperset(map(type, items)):
         return items
+    reading.budget.spend(_ODD_ITEM_COST * sum(type(item) is not str for item in items))
     odd = [[position, item] for position, item in enumerate(items) if type(item) is not str]
     reading.note("item_not_text", path(where, key), odd)
     return [str(item) for item in items]
 
 
-def json_of_texts(texts: list[str]) -> str:
+def json_of_texts(texts: list[str], reading: Reading) -> str:
     """What `json.dumps` gives, in a third of the time: these lists are many and short."""
+    if texts:
+        reading.budget.spend_json(texts)
     return f"[{', '.join(map(encode_basestring_ascii, texts))}]"
 
 
@@ -292,11 +309,11 @@ def _to_bytes(value: Any, _reading: Reading, where: Where, key: str) -> bytes:
 
 
 def _to_text_list(value: Any, reading: Reading, where: Where, key: str) -> str:
-    return json_of_texts(text_items(value, reading, where, key))
+    return json_of_texts(text_items(value, reading, where, key), reading)
 
 
-def _to_tagged_dict(value: Any, _reading: Reading, where: Where, key: str) -> str:
-    return json.dumps(encode(as_dict(value, where, key))) if value != {} else "{}"
+def _to_tagged_dict(value: Any, reading: Reading, where: Where, key: str) -> str:
+    return json.dumps(reading.encoded(as_dict(value, where, key))) if value != {} else "{}"
 
 
 def text(key: str, default: object = None, column: str = "") -> Field:

@@ -24,7 +24,7 @@ from socrates.v1.report import ImportReport, TableReport
 from socrates.v1.shapes import V1_TABLES
 from socrates.v1.target import Target, same
 from socrates.v1.times import Zone
-from socrates.v1.unpickling import load
+from socrates.v1.unpickling import load_measured
 
 CHUNK_ROWS = 200
 CHUNK_BYTES = 2 * 1024 * 1024
@@ -33,25 +33,36 @@ _REASONS_NAMED = 20
 Progress = Callable[[str, int, int], None]
 """Called with a v1 table, the rows done and the rows there are."""
 
-_NEEDS_PROJECT = frozenset({"project_notes", "knowledge_documents"})
+NEEDS_PROJECT = frozenset({"project_notes", "knowledge_documents"})
+"""The v1 tables whose rows belong to a project, by their column `project_id`."""
 
 _CONVERTERS: dict[str, Callable[[SourceRow, dict[Any, Any], Reading], Rows]] = {
     "users": convert_user,
     "projects": convert_project,
     "project_notes": convert_note,
+    "api_keys": convert_api_key,
 }
 
 
-class _OrphanError(DamagedRecordError):
+class OrphanError(DamagedRecordError):
     """A row whose project is not there."""
+
+    def __init__(self, project_id: object) -> None:
+        super().__init__(f"orphan: its project {project_id!r} does not exist or is in quarantine")
 
 
 def convert(row: SourceRow, zone: Zone) -> tuple[Rows, list[Note]]:
     """The rows that a v1 row becomes, and what had to be adjusted. Raises DamagedRecordError."""
-    reading = Reading(zone)
     if row.table == "api_keys":
-        return convert_api_key(row, row.other_columns(), reading), reading.notes
-    source = load(row.blob)
+        return convert_loaded(row, row.other_columns(), zone)
+    source, spare = load_measured(row.blob)
+    return convert_loaded(row, source, zone, spare)
+
+
+def convert_loaded(row: SourceRow, source: dict[Any, Any], zone: Zone, spare: int = 0) -> tuple[Rows, list[Note]]:
+    """The same, of a row whose blob holds `source`. `spare`: the bytes that loading it left of its allowance."""
+    reading = Reading(zone)
+    reading.budget.add(spare)
     try:
         return _CONVERTERS.get(row.table, convert_simple)(row, source, reading), reading.notes
     except MemoryError as error:
@@ -130,13 +141,15 @@ class _TableImport:
         rows: Rows = {table.name: [] for table in self._tables}
         digests: list[tuple[str, bytes]] = []
         notes: list[tuple[str | None, Note]] = []
-        known = self._projects_among(chunk) if self._table in _NEEDS_PROJECT else None
+        known = self._projects_among(chunk) if self._table in NEEDS_PROJECT else None
+        may_hold_cycles = False
         for row in chunk:
             self._report.read += 1
             try:
                 converted, adjusted = self._convert(row, known)
             except DamagedRecordError as error:
                 self._quarantine(row, error)
+                may_hold_cycles |= not isinstance(error, OrphanError)
                 continue
             key = row.value(self._key_column)
             for name, added in converted.items():
@@ -150,12 +163,12 @@ class _TableImport:
             self._ledger.add_digests(self._table, digests)
             self._ledger.add_notes(self._table, notes)
             self._report.imported += len(digests)
-        if len(digests) < len(chunk):
-            gc.collect()  # what cannot be read may hold cycles; nothing else does
+        if may_hold_cycles:  # what cannot be read may; nothing else does
+            gc.collect()
 
     def _convert(self, row: SourceRow, known: frozenset[str] | None) -> tuple[Rows, list[Note]]:
         if known is not None and row.value("project_id") not in known:
-            raise _OrphanError(f"orphan: its project {row.value('project_id')!r} does not exist or is in quarantine")
+            raise OrphanError(row.value("project_id"))
         converted, notes = convert(row, self._zone)
         reason = self._target.unstorable(converted, self._tables, row.raw_data or b"")
         if reason is not None:
@@ -178,24 +191,28 @@ class _TableImport:
     def _quarantine(self, row: SourceRow, error: DamagedRecordError) -> None:
         reason = str(error)
         self._ledger.quarantine(row, reason)
-        self._report.add_quarantined(row.key, reason, orphan=isinstance(error, _OrphanError))
+        self._report.add_quarantined(row.key, reason, orphan=isinstance(error, OrphanError))
 
     def _write(self, rows: Rows, low: str, high: str) -> None:
         for table in self._tables:
             self._target.insert(table, rows[table.name])
             self._written[table.name] += len(rows[table.name])
-            self._compare(table, rows[table.name], low, high)
+            compare(self._target, table, rows[table.name], low, high)
 
-    def _compare(self, table: Table, written: list[Row], low: str, high: str) -> None:
-        """Every value of every row, both ways: nothing is missing, nothing else, nothing changed."""
-        position = 0
-        for portion in self._target.read_back(table, low, high):
-            expected = written[position : position + len(portion)]
-            if not same(table, expected, portion):
-                raise MigrationError(f"what was written to {table.name} did not come back the same")
-            position += len(portion)
-        if position != len(written):
-            raise MigrationError(f"{len(written)} rows were written to {table.name}, {position} came back")
+
+def compare(target: Target, table: Table, written: list[Row], low: str, high: str) -> None:
+    """Raises MigrationError unless the rows of the keys from `low` to `high` are exactly those that were written.
+
+    Every value of every row, both ways: nothing is missing, nothing else, nothing changed.
+    """
+    position = 0
+    for portion in target.read_back(table, low, high):
+        expected = written[position : position + len(portion)]
+        if not same(table, expected, portion):
+            raise MigrationError(f"what was written to {table.name} did not come back the same")
+        position += len(portion)
+    if position != len(written):
+        raise MigrationError(f"{len(written)} rows were written to {table.name}, {position} came back")
 
 
 def _chunks(rows: Iterator[SourceRow]) -> Iterator[list[SourceRow]]:

@@ -2,288 +2,274 @@
 
 It plays the unpickler's stack and memo with one small number for each value, what hashing it may cost:
 
-* 0 for what hashes fast and cannot be made to collide: short texts, None, booleans, integers of 16 bits;
-* 1 for each 1,000 bytes of a text: two equal ones are compared to their end at every look-up;
+* 0 for what hashes fast and cannot be made to collide: short texts, None, booleans, integers of 8 bits;
+* 1 for each 256 bytes of a text: two equal ones are compared to their end at every look-up;
 * 1 for numbers that can share their way through a dict: longer integers, floats;
 * 5 for what can have equal hashes by the thousand, and compares slowly: integers over 64 bits, and what REDUCE returns
   (Decimals, times);
 * for a tuple its length and the sum of its members, sharing expanded, so that ``t = (t, t)`` thirty times over is seen
-  as 2**30.
+  as too costly, which is 255.
 
 A dict key or set member is hashed while the pickle loads, hence before any later walk could object. The costs of all
 of them together may not pass `MAX_HASHING`. Memory is bounded in the same pass by adding up what each opcode allocates
-in CPython 3.11 (sizes by `sys.getsizeof`): at most `MEMORY_BASE` + `MEMORY_PER_BYTE` × the length of the blob. The
-densest data that v1 writes, a history of very short messages, needs 6.5 bytes a byte.
+in CPython 3.11 (sizes by `sys.getsizeof`): at most `MEMORY_BASE` + `MEMORY_PER_BYTE` × the length of the blob. An
+opcode that takes long to follow or to load counts for more than it allocates, so that this bounds the time as well.
+
+What the unpickler itself finds wrong at once, such as a value taken from an empty stack, need not be found here.
 """
 
-import re
 from collections.abc import Callable, Iterable
 
 from socrates.errors import DamagedRecordError
 
 MAX_HASHING = 5000
-MEMORY_BASE = 36 * 1024 * 1024
-MEMORY_PER_BYTE = 7
+MEMORY_BASE = 30 * 1024 * 1024
+MEMORY_PER_BYTE = 5
 
-_TOO_COSTLY = 1 << 40
+# A cost takes one byte: as lists of integers, stack and memo would take more memory than the pickle.
+_TOO_COSTLY, _MOST_COSTLY_TEXT = 255, 254
 _MEMO_AHEAD = 65_535  # the first lane cannot count, and lets these pass: they cost 1 MB
 _INT64_BYTES = 8
-# As long as the walk takes. A Decimal of a longer one would take time that grows with its square.
-_LONGEST_INTEGER = 512
+# As long as the walk takes, and a byte for the sign. What is made of a longer one may take the square of its length.
+_LONGEST_INTEGER = 513
+_BYTES_COMPARED_AT_ONCE = 256
 
 _SAFE, _NUMBER, _SLOW = 0, 1, 5
-_BYTES_COMPARED_AT_ONCE = 1000
 
-# Values that CPython keeps ready (NONE, NEWTRUE, NEWFALSE, BININT1), in runs.
-_READY_RUN = re.compile(rb"(?s)(?:[N\x88\x89]|K.){1,4096}+")
-_READY = re.compile(rb"(?s)[N\x88\x89]|K.")
-_GET_RUN = re.compile(rb"(?s)(?:h.){1,4096}+")
-_READY_MEMORY = 24  # a place on the unpickler's stack, and two on ours
-# Opcode → number of bytes that follow it, what the value it pushes takes, and what hashing it costs.
+_PLACE = 9  # on the unpickler's stack, or in a list or tuple
+_READY = 14  # a place for a value that is there already; and for the time, which is the same for all values
+_MEMO_ENTRY = 17
+_SLOW_PUT = 28  # no memory: for the time
+_DICT_TABLE, _DICT_TABLE_ITEMS = 168, 10
+_DICT_ITEM = 51  # for each key and each value beyond the first table, at the worst moment of its growth
+_SET_MEMBER = 140
+
+_BINGET, _MEMOIZE, _SHORT_TEXT, _STOP = ord("h"), 0x94, 0x8C, ord(".")
+
+# Opcode → the bytes that follow it, what the value it pushes takes, and what hashing it costs.
 _FIXED: dict[int, tuple[int, int, int]] = {
-    ord("M"): (2, 40, _SAFE),  # BININT2
-    ord("J"): (4, 40, _NUMBER),  # BININT
-    ord("G"): (8, 32, _NUMBER),  # BINFLOAT
+    ord("N"): (0, _READY + 6, _SAFE),  # NONE
+    0x88: (0, _READY + 6, _SAFE),  # NEWTRUE
+    0x89: (0, _READY + 6, _SAFE),  # NEWFALSE
+    ord("K"): (1, _READY, _SAFE),  # BININT1
+    ord("M"): (2, _PLACE + 32, _NUMBER),  # BININT2
+    ord("J"): (4, _PLACE + 32, _NUMBER),  # BININT
+    ord("G"): (8, _PLACE + 24, _NUMBER),  # BINFLOAT
+    ord("]"): (0, _PLACE + 64, _SAFE),  # EMPTY_LIST; nobody can hash it
+    ord("}"): (0, _PLACE + 64, _SAFE),  # EMPTY_DICT
+    0x8F: (0, _PLACE + 216, _SAFE),  # EMPTY_SET
+    ord(")"): (0, _READY + 6, 1),  # EMPTY_TUPLE
 }
+_PUSHES = tuple(map(_FIXED.get, range(256)))
 # Opcode → width of the length that follows it.
-_TEXTS = {0x8C: 1, ord("X"): 4, 0x8D: 8}  # SHORT_BINUNICODE BINUNICODE BINUNICODE8
+_TEXTS = {ord("X"): 4, 0x8D: 8}  # BINUNICODE BINUNICODE8
 _BYTES = {ord("C"): 1, ord("B"): 4, 0x8E: 8}  # SHORT_BINBYTES BINBYTES BINBYTES8
-_MEMOIZE, _BINGET, _STOP = 0x94, ord("h"), ord(".")
 _LONGS = {0x8A: 1, 0x8B: 4}  # LONG1 LONG4
-_EMPTY = {ord("]"): 64, ord("}"): 72, 0x8F: 224}  # EMPTY_LIST EMPTY_DICT EMPTY_SET
 _TUPLES = {0x85: 1, 0x86: 2, 0x87: 3}  # TUPLE1 TUPLE2 TUPLE3
+_LONG_BINPUT = ord("r")
 
 
-def follow(blob: bytes) -> None:
-    """Raise DamagedRecordError unless `blob`, from its protocol on, may be loaded."""
-    _Machine(blob).run()
+def follow(blob: bytes) -> int:
+    """Raise DamagedRecordError unless `blob`, from its protocol on, may be loaded.
+
+    Returns how many bytes of the memory that loading may take it will leave.
+    """
+    machine = _Machine(blob)
+    stack, memo = machine.stack, machine.memo
+    memory = MEMORY_BASE + MEMORY_PER_BYTE * len(blob)
+    position = 2
+    try:
+        while (opcode := blob[position]) != _STOP:
+            position += 1
+            # Four kinds make nearly all of a pickle, and are done here: by handlers it took four times as long.
+            if opcode == _BINGET:
+                stack.append(memo[blob[position]])
+                position += 1
+                memory -= _READY
+            elif opcode == _MEMOIZE and not machine.gaps:
+                memo.append(stack[-1])
+                memory -= _MEMO_ENTRY
+            elif opcode == _SHORT_TEXT:
+                end = position + 1 + blob[position]
+                memory -= _text_memory(blob[position + 1 : end])
+                position = end
+                stack.append(_SAFE)
+            elif (pushes := _PUSHES[opcode]) is not None:
+                width, taken, cost = pushes
+                position += width
+                memory -= taken
+                stack.append(cost)
+            elif (handler := _HANDLERS.get(opcode)) is not None:
+                position, taken = handler(machine, opcode, position)
+                memory -= taken
+            else:
+                raise DamagedRecordError(f"pickle opcode 0x{opcode:02x} at byte {position - 1} is not allowed")
+            if memory < 0:
+                raise DamagedRecordError("the pickle would need far more memory than data of its size")
+    except IndexError as error:
+        if position >= len(blob):
+            raise DamagedRecordError("the pickle ends before its STOP, or declares more bytes than it has") from error
+        raise DamagedRecordError("the pickle takes a value from an empty stack or memo") from error
+    if position + 1 != len(blob):
+        raise DamagedRecordError(f"{len(blob) - position - 1} bytes follow the pickle's STOP")
+    return memory
+
+
+def _text_memory(encoded: bytes) -> int:
+    # One character beyond the Basic Multilingual Plane makes CPython store all of them in four bytes.
+    return _PLACE + 64 + (len(encoded) if encoded.isascii() else 20 + 4 * len(encoded))
 
 
 class _Machine:
-    """The unpickler's state, as far as it matters for hashing and memory."""
+    """The unpickler's state, as far as it matters for hashing and memory.
+
+    Its handlers take an opcode and the position behind it; they return the position of the next, and what memory the
+    opcode takes.
+    """
 
     def __init__(self, blob: bytes) -> None:
         self.blob = blob
-        self.position = 2
-        self.stack: list[int] = []
+        self.stack = bytearray()
+        self.memo = bytearray()
         self.marks: list[int] = []
-        self.memo: list[int | None] = []
-        self.remembered = 0
+        self.gaps: set[int] = set()
+        """Indices below the memo's end that nothing was written to."""
+        self.deepest = 0
         self.hashing = 0
-        self.memory = MEMORY_BASE + MEMORY_PER_BYTE * len(blob)
 
-    def run(self) -> None:
-        blob, end = self.blob, len(self.blob)
-        while self.position < end:
-            opcode = blob[self.position]
-            self.position += 1
-            # The two that every second opcode is are done first, and gets in runs: one by one took twice the time.
-            if opcode == _MEMOIZE and self.stack and self.remembered == len(self.memo):
-                self.memo.append(self.stack[-1])
-                self.remembered += 1
-                self.memory -= 24
-            elif opcode == _BINGET:
-                self._get_run()
-            elif opcode == _STOP:
-                self._stop(end)
-                return
-            elif (handler := _HANDLERS.get(opcode)) is not None:
-                handler(self, opcode)
-            else:
-                raise DamagedRecordError(f"pickle opcode 0x{opcode:02x} at byte {self.position - 1} is not allowed")
-            if self.memory < 0:
-                raise DamagedRecordError("the pickle would need far more memory than data of its size")
-        raise DamagedRecordError("the pickle ends before its STOP")
+    def _counted(self, width: int, position: int) -> tuple[int, int]:
+        """Read a length of `width` bytes; return where the content starts and ends."""
+        start = position + width
+        return start, start + int.from_bytes(self.blob[position:start], "little")
 
-    def _stop(self, end: int) -> None:
-        if self.position != end:
-            raise DamagedRecordError(f"{end - self.position} bytes follow the pickle's STOP")
-        if not self.stack:
-            raise DamagedRecordError("the pickle leaves no value")
-
-    def _skip(self, count: int) -> None:
-        self.position += count
-        if self.position > len(self.blob):
-            raise DamagedRecordError("the pickle declares more bytes than it has")
-
-    def _counted(self, width: int) -> tuple[int, int]:
-        """Read a length of `width` bytes and skip the content; return where the content starts and ends."""
-        start = self.position + width
-        length = int.from_bytes(self.blob[self.position : start], "little")
-        self._skip(width + length)
-        return start, start + length
-
-    def _pop(self) -> int:
-        bottom = self.marks[-1] if self.marks else 0
-        if len(self.stack) <= bottom:
-            raise DamagedRecordError("the pickle takes a value from an empty stack")
-        return self.stack.pop()
-
-    def _pop_to_mark(self) -> list[int]:
-        if not self.marks:
-            raise DamagedRecordError("the pickle lacks a MARK")
+    def _pop_to_mark(self) -> tuple[bytearray, int]:
+        """What lies above the last MARK, and what the stack has taken for it that is not counted yet."""
         mark = self.marks.pop()
+        depth = len(self.stack)
+        taken = max(0, depth - self.deepest) * _PLACE
+        self.deepest = max(depth, self.deepest)
         items = self.stack[mark:]
         del self.stack[mark:]
-        return items
+        return items, taken
 
-    def _push_fixed(self, opcode: int) -> None:
-        width, memory, cost = _FIXED[opcode]
-        self._skip(width)
-        self.memory -= memory
-        self.stack.append(cost)
+    def _push_text(self, opcode: int, position: int) -> tuple[int, int]:
+        start, end = self._counted(_TEXTS[opcode], position)
+        self.stack.append(min((end - start) // _BYTES_COMPARED_AT_ONCE, _MOST_COSTLY_TEXT))
+        return end, _text_memory(self.blob[start:end])
 
-    def _push_ready(self, _opcode: int) -> None:
-        run = _READY_RUN.match(self.blob, self.position - 1)
-        if run is None:
-            raise DamagedRecordError("the pickle declares more bytes than it has")
-        count = len(_READY.findall(self.blob, run.start(), run.end()))
-        self.position = run.end()
-        self.memory -= _READY_MEMORY * count
-        if self.memory >= 0:
-            self.stack.extend([_SAFE] * count)
+    def _push_bytes(self, opcode: int, position: int) -> tuple[int, int]:
+        start, end = self._counted(_BYTES[opcode], position)
+        self.stack.append(min((end - start) // _BYTES_COMPARED_AT_ONCE, _MOST_COSTLY_TEXT))
+        return end, _PLACE + 48 + end - start
 
-    def _push_text(self, opcode: int) -> None:
-        start, end = self._counted(_TEXTS[opcode])
-        # One character beyond the Basic Multilingual Plane makes CPython store all of them in four bytes.
-        self.memory -= 64 + (end - start if self.blob[start:end].isascii() else 4 * (end - start))
-        self.stack.append((end - start) // _BYTES_COMPARED_AT_ONCE)
-
-    def _push_bytes(self, opcode: int) -> None:
-        start, end = self._counted(_BYTES[opcode])
-        self.memory -= 48 + end - start
-        self.stack.append((end - start) // _BYTES_COMPARED_AT_ONCE)
-
-    def _push_long(self, opcode: int) -> None:
-        start, end = self._counted(_LONGS[opcode])
+    def _push_long(self, opcode: int, position: int) -> tuple[int, int]:
+        start, end = self._counted(_LONGS[opcode], position)
         if end - start > _LONGEST_INTEGER:
             raise DamagedRecordError(f"the pickle holds an integer of more than {_LONGEST_INTEGER} bytes")
-        self.memory -= 40 + 2 * (end - start)
         self.stack.append(_SLOW if end - start > _INT64_BYTES else _NUMBER)
+        return end, _PLACE + 32 + 2 * (end - start)
 
-    def _push_empty(self, opcode: int) -> None:
-        self.memory -= _EMPTY[opcode]
-        self.stack.append(0)
-
-    def _push_tuple(self, members: list[int]) -> None:
-        self.memory -= 64 + 8 * len(members)
+    def _push_tuple(self, members: bytes | bytearray) -> int:
         self.stack.append(min(1 + len(members) + sum(members), _TOO_COSTLY))
+        return 2 * _PLACE + 56
 
-    def _tuple_of(self, opcode: int) -> None:
-        self._push_tuple([self._pop() for _ in range(_TUPLES[opcode])])
+    def _tuple_of(self, opcode: int, position: int) -> tuple[int, int]:
+        return position, self._push_tuple(bytes(self.stack.pop() for _ in range(_TUPLES[opcode])))
 
-    def _empty_tuple(self, _opcode: int) -> None:
-        self._push_tuple([])
+    def _tuple_from_mark(self, _opcode: int, position: int) -> tuple[int, int]:
+        members, taken = self._pop_to_mark()
+        return position, taken + self._push_tuple(members)
 
-    def _tuple_from_mark(self, _opcode: int) -> None:
-        self._push_tuple(self._pop_to_mark())
-
-    def _mark(self, _opcode: int) -> None:
-        self.memory -= 48
+    def _mark(self, _opcode: int, position: int) -> tuple[int, int]:
         self.marks.append(len(self.stack))
+        return position, 40
 
-    def _append(self, _opcode: int) -> None:
-        self.memory -= 40
-        self._pop()
+    def _append(self, _opcode: int, position: int) -> tuple[int, int]:
+        self.stack.pop()
+        return position, 40
 
-    def _appends(self, _opcode: int) -> None:
-        self.memory -= 32 + 10 * len(self._pop_to_mark())
+    def _appends(self, _opcode: int, position: int) -> tuple[int, int]:
+        _, taken = self._pop_to_mark()
+        return position, taken + 60
 
-    def _hash(self, cost: int) -> None:
-        self.hashing += cost
-        if self.hashing > MAX_HASHING:
+    def _hash(self, costs: bytes | bytearray) -> None:
+        self.hashing += sum(costs)
+        if self.hashing > MAX_HASHING or _TOO_COSTLY in costs:
             raise DamagedRecordError("the pickle's dict keys or set members are too costly to hash")
 
-    def _set_item(self, _opcode: int) -> None:
-        self.memory -= 168
-        self._pop()
-        self._hash(self._pop())
+    def _set_item(self, _opcode: int, position: int) -> tuple[int, int]:
+        self.stack.pop()
+        self._hash(bytes((self.stack.pop(),)))
+        return position, _DICT_TABLE
 
-    def _set_items(self, _opcode: int) -> None:
-        items = self._pop_to_mark()
-        self.memory -= 168 + 45 * max(0, len(items) - 10)
-        self._hash(sum(items[::2]))
+    def _set_items(self, _opcode: int, position: int) -> tuple[int, int]:
+        items, taken = self._pop_to_mark()
+        self._hash(items[::2])
+        if len(items) <= _DICT_TABLE_ITEMS:
+            return position, taken + _DICT_TABLE - _PLACE * len(items)
+        return position, taken + _DICT_TABLE + _DICT_ITEM * (len(items) - _DICT_TABLE_ITEMS)
 
-    def _add_items(self, _opcode: int) -> None:
-        items = self._pop_to_mark()
-        self.memory -= 140 * len(items)
-        self._hash(sum(items))
+    def _add_items(self, _opcode: int, position: int) -> tuple[int, int]:
+        items, taken = self._pop_to_mark()
+        self._hash(items)
+        return position, taken + 100 + _SET_MEMBER * len(items)
 
-    def _put(self, opcode: int) -> None:
-        self._remember(self._index(opcode == ord("r")))
+    def _memoize(self, _opcode: int, position: int) -> tuple[int, int]:
+        return position, _SLOW_PUT + self._remember(len(self.memo) - len(self.gaps))
 
-    def _memoize(self, _opcode: int) -> None:
-        self._remember(self.remembered)
+    def _put(self, opcode: int, position: int) -> tuple[int, int]:
+        end = position + (4 if opcode == _LONG_BINPUT else 1)
+        return end, _SLOW_PUT + self._remember(int.from_bytes(self.blob[position:end], "little"))
 
-    def _remember(self, index: int) -> None:
+    def _remember(self, index: int) -> int:
+        """Write to the memo, as the unpickler does: MEMOIZE writes to the index that is the number of its entries."""
+        length = len(self.memo)
         # The unpickler's memo is an array as long as the highest index, so an index may not run far ahead.
-        if index > len(self.memo) and index > _MEMO_AHEAD:
+        if index > length and index > _MEMO_AHEAD:
             raise DamagedRecordError("the pickle's memo index is larger than the number of its entries")
-        if not self.stack:
-            raise DamagedRecordError("the pickle takes a value from an empty stack")
-        self.memory -= 24
-        self.memo.extend([None] * (index + 1 - len(self.memo)))
-        self.remembered += self.memo[index] is None
+        if index >= length:
+            self.gaps.update(range(length, index))
+            self.memo.extend(bytes(index + 1 - length))  # _SAFE: the unpickler refuses to read what was not written
+        self.gaps.discard(index)
         self.memo[index] = self.stack[-1]
+        return _MEMO_ENTRY * max(1, index + 1 - length)
 
-    def _get_run(self) -> None:
-        run = _GET_RUN.match(self.blob, self.position - 1)
-        if run is None:
-            raise DamagedRecordError("the pickle declares more bytes than it has")
-        indices = self.blob[run.start() + 1 : run.end() : 2]
-        self.position = run.end()
-        self.memory -= 16 * len(indices)
-        for index in indices:
-            self._push_remembered(index)
+    def _long_get(self, _opcode: int, position: int) -> tuple[int, int]:
+        end = position + 4
+        self.stack.append(self.memo[int.from_bytes(self.blob[position:end], "little")])
+        return end, _READY
 
-    def _get(self, _opcode: int) -> None:
-        self.memory -= 16
-        self._push_remembered(self._index(is_long=True))
+    def _frame(self, _opcode: int, position: int) -> tuple[int, int]:
+        return position + 8, 0
 
-    def _push_remembered(self, index: int) -> None:
-        value = self.memo[index] if index < len(self.memo) else None
-        if value is None:
-            raise DamagedRecordError("the pickle reads a memo entry that it has not written")
-        self.stack.append(value)
-
-    def _index(self, is_long: bool) -> int:
-        start = self.position
-        self._skip(4 if is_long else 1)
-        return int.from_bytes(self.blob[start : self.position], "little")
-
-    def _frame(self, _opcode: int) -> None:
-        self._skip(8)
-
-    def _global(self, _opcode: int) -> None:
+    def _global(self, _opcode: int, position: int) -> tuple[int, int]:
         for _ in range(2):
-            newline = self.blob.find(b"\n", self.position)
-            if newline < 0:
-                raise DamagedRecordError("the pickle declares more bytes than it has")
-            self.position = newline + 1
-        self.stack.append(0)
+            position = self.blob.find(b"\n", position) + 1
+            if position == 0:
+                raise DamagedRecordError("the pickle names a global without an end")
+        self.stack.append(_SAFE)
+        return position, 300
 
-    def _stack_global(self, _opcode: int) -> None:
-        self._pop()
-        self._pop()
-        self.stack.append(0)
+    def _stack_global(self, _opcode: int, position: int) -> tuple[int, int]:
+        self.stack.pop()
+        self.stack[-1] = _SAFE
+        return position, 300
 
-    def _reduce(self, _opcode: int) -> None:
-        self.memory -= 128
-        self._pop()
-        self._pop()
-        self.stack.append(_SLOW)
+    def _reduce(self, _opcode: int, position: int) -> tuple[int, int]:
+        self.stack.pop()
+        self.stack[-1] = _SLOW
+        return position, 128
 
 
-def _table() -> dict[int, Callable[[_Machine, int], None]]:
-    groups: list[tuple[Callable[[_Machine, int], None], Iterable[int]]] = [
-        (_Machine._push_ready, b"N\x88\x89K"),
-        (_Machine._push_fixed, _FIXED),
+_Handler = Callable[[_Machine, int, int], tuple[int, int]]
+
+
+def _table() -> dict[int, _Handler]:
+    groups: list[tuple[_Handler, Iterable[int]]] = [
         (_Machine._push_text, _TEXTS),
         (_Machine._push_bytes, _BYTES),
         (_Machine._push_long, _LONGS),
-        (_Machine._push_empty, _EMPTY),
         (_Machine._tuple_of, _TUPLES),
-        (_Machine._empty_tuple, b")"),
         (_Machine._tuple_from_mark, b"t"),
         (_Machine._mark, b"("),
         (_Machine._append, b"a"),
@@ -291,9 +277,9 @@ def _table() -> dict[int, Callable[[_Machine, int], None]]:
         (_Machine._set_item, b"s"),
         (_Machine._set_items, b"u"),
         (_Machine._add_items, b"\x90"),
-        (_Machine._put, b"qr"),
         (_Machine._memoize, b"\x94"),
-        (_Machine._get, b"j"),
+        (_Machine._put, b"qr"),
+        (_Machine._long_get, b"j"),
         (_Machine._frame, b"\x95"),
         (_Machine._global, b"c"),
         (_Machine._stack_global, b"\x93"),

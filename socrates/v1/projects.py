@@ -4,12 +4,11 @@ from operator import itemgetter
 from typing import Any
 
 from socrates.errors import DamagedRecordError
-from socrates.tagged_json import encode
 from socrates.v1.fields import (
     REQUIRED,
     Entry,
     as_dict,
-    as_list,
+    entries,
     flag,
     integer,
     number,
@@ -68,6 +67,7 @@ _PROJECT = Record(
 _KNOWN = _PROJECT.known
 _OWNER, _CREATED_AT, _UPDATED_AT = 2, 15, 16  # indices among the columns of projects
 _FIRST_VERSION = 1
+_SCORE_COST = 150
 # A v1 id has 36 characters, and the shortest entry of a list five bytes.
 REPEATED_BASE = 4 * 1024 * 1024
 REPEATED_PER_BYTE = 8
@@ -185,10 +185,8 @@ def _check_repeated_names(rows: Rows, key: str, blob_size: int) -> None:
 
 def _messages(key: str, history: object, reading: Reading) -> list[Row]:
     rows: list[Row] = []
-    for position, entry in enumerate(as_list(history, (), "conversation_history")):
+    for position, entry in enumerate(entries(history, _MESSAGE, reading, (), "conversation_history")):
         where = ("conversation_history", position)
-        if type(entry) is not dict:
-            raise wrong_type(entry, (), f"conversation_history[{position}]", "a dict")
         kind, kept = _speaker(entry, reading, where)
         rows.append((key, position, kind, *_MESSAGE.read_row(entry, reading, where, kept)))
     return rows
@@ -203,17 +201,15 @@ def _speaker(entry: dict[Any, Any], reading: Reading, where: tuple[object, ...])
         raise DamagedRecordError(f"{path(where, 'type')} is missing")
     if type(kind) is not str:
         kind = to_text(kind, reading, where, "type")
-    return kind, None if role is None else {"role": encode(role)}
+    return kind, None if role is None else {"role": reading.encoded(role)}
 
 
 def _questions(key: str, questions: object, reading: Reading) -> list[Row]:
     rows: list[Row] = []
-    entries = as_list(questions, (), "pending_questions")
-    identities = _QuestionIds(entries)
-    for position, entry in enumerate(entries):
+    found = entries(questions, _QUESTION, reading, (), "pending_questions")
+    identities = _QuestionIds(found)
+    for position, entry in enumerate(found):
         where = ("pending_questions", position)
-        if type(entry) is not dict:
-            raise wrong_type(entry, (), f"pending_questions[{position}]", "a dict")
         identity = identities.give(entry, position, reading)
         rows.append((key, identity, position, *_QUESTION.read_row(entry, reading, where)))
     return rows
@@ -225,8 +221,8 @@ _ID = Entry(text("id"))
 class _QuestionIds:
     """The ids of one project's pending questions: a missing one is made, and a second one numbered (V15)."""
 
-    def __init__(self, entries: list[Any]) -> None:
-        self._stored = {entry.get("id") for entry in entries if type(entry) is dict and type(entry.get("id")) is str}
+    def __init__(self, questions: list[dict[Any, Any]]) -> None:
+        self._stored = {question.get("id") for question in questions if type(question.get("id")) is str}
         self._taken: set[str] = set()
         self._occurrences: dict[str, int] = {}
 
@@ -253,6 +249,7 @@ def _phase_scores(key: str, scores: object, reading: Reading) -> list[Row]:
     if scores is None:
         return [(key, phase, 0.0) for phase in sorted(PHASES)]
     by_phase = as_dict(scores, (), "phase_maturity_scores")
+    reading.budget.spend(_SCORE_COST * len(by_phase))
     rows: list[Row] = []
     for phase in sorted(_text_keys(by_phase)):
         score = by_phase[phase]
@@ -267,6 +264,7 @@ def _category_scores(key: str, scores: object, reading: Reading) -> list[Row]:
     by_phase = as_dict(scores, (), "category_scores")
     for phase in sorted(_text_keys(by_phase)):
         by_category = as_dict(by_phase[phase], ("category_scores",), phase)
+        reading.budget.spend(_CATEGORY.cost * len(by_category))
         for category in sorted(_text_keys(by_category)):
             entry = by_category[category]
             where = ("category_scores", phase, category)
@@ -284,20 +282,16 @@ def _specs(key: str, specs: object, reading: Reading) -> list[Row]:
     rows: list[Row] = []
     by_phase = as_dict(specs, (), "categorized_specs")
     for phase in sorted(_text_keys(by_phase)):
-        for position, entry in enumerate(as_list(by_phase[phase], ("categorized_specs",), phase)):
+        for position, entry in enumerate(entries(by_phase[phase], _SPEC, reading, ("categorized_specs",), phase)):
             where = ("categorized_specs", phase, position)
-            if type(entry) is not dict:
-                raise wrong_type(entry, where[:2], f"{position}", "a dict")
             rows.append((key, phase, position, *_SPEC.read_row(entry, reading, where)))
     return rows
 
 
 def _events(key: str, events: object, reading: Reading) -> list[Row]:
     rows: list[Row] = []
-    for position, entry in enumerate(as_list(events, (), "maturity_history")):
+    for position, entry in enumerate(entries(events, _EVENT, reading, (), "maturity_history")):
         where = ("maturity_history", position)
-        if type(entry) is not dict:
-            raise wrong_type(entry, (), f"maturity_history[{position}]", "a dict")
         rows.append((key, position, *_EVENT.read_row(entry, reading, where)))
     return rows
 

@@ -1,4 +1,4 @@
-"""What the conversion of one v1 row carries along: the zone of its times, and what had to be adjusted."""
+"""What the conversion of one v1 row carries along: the zone of its times, its budget, and what had to be adjusted."""
 
 import json
 import re
@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from socrates.errors import DamagedRecordError
 from socrates.tagged_json import encode
+from socrates.v1.budget import Budget
 from socrates.v1.times import Zone
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_NOTE_COST = 190
 _STEP_SHOWN = 100  # a name of any length would else be repeated for every value below it
 
 UNREADABLE = "v1_unreadable"
@@ -31,28 +33,37 @@ class Note(NamedTuple):
 class Reading:
     """The state of one row's conversion."""
 
-    __slots__ = ("entry", "notes", "unreadable", "zone")
+    __slots__ = ("_numbers", "budget", "entry", "notes", "unreadable", "zone")
 
     def __init__(self, zone: Zone) -> None:
         self.zone = zone
+        self.budget = Budget()
+        """What the conversion may take; `records.read_record` extends it by the row's size."""
         self.notes: list[Note] = []
         self.unreadable: dict[str, Any] = {}
         """Numbers that no column holds, of the whole row, by path (V18)."""
         self.entry: dict[str, Any] = {}
         """Times that cannot be read, of the entry being read, by key (V4). `extra_text` takes them out."""
+        self._numbers: dict[str, int] = {}
 
     def note(self, kind: str, field: str, original: object = None) -> None:
-        self.notes.append(Note(kind, field, encode(original)))
+        self.budget.spend(_NOTE_COST)
+        self.notes.append(Note(kind, field, self.encoded(original)))
+
+    def encoded(self, value: object) -> Any:
+        """`value` as tagged JSON. Raises DamagedRecordError where it would take more memory than is left."""
+        self.budget.spend_json(value)
+        return encode(value)
 
     def unreadable_number(self, where: Where, key: str, original: object) -> None:
         field = path(where, key)
         if field in self.unreadable:
-            field = free_name(field, self.unreadable)
-        self.unreadable[field] = encode(original)
+            field = free_name(field, self.unreadable, self._numbers)
+        self.unreadable[field] = self.encoded(original)
         self.note("number_not_storable", field, original)
 
     def unreadable_time(self, where: Where, key: str, original: object) -> None:
-        self.entry[key] = encode(original)
+        self.entry[key] = self.encoded(original)
         self.note("time_unreadable", path(where, key), original)
 
     def take_unreadable(self) -> dict[str, Any]:
@@ -66,7 +77,7 @@ class Reading:
         for key in keys:
             value = (source or {}).get(key)
             if value is not None and value != []:
-                kept[key] = encode(value)
+                kept[key] = self.encoded(value)
         return kept
 
     def extra_text(
@@ -89,13 +100,21 @@ class Reading:
             unknown[free_name(key, {*own, *unknown})] = unknown.pop(key)
         for key in unknown:
             self.note("unknown_key", path(where, key))  # without the value: it may be a secret, and extra has it
-        return json.dumps({**encode(unknown), **own})
+        with self.budget.passing():
+            return json.dumps({**self.encoded(unknown), **own})
 
 
-def free_name(name: str, taken: Container[str], number: int = 2) -> str:
-    """`name#2`, `name#3` …: the first that is not `taken`, from `number` on."""
+def free_name(name: str, taken: Container[str], numbers: dict[str, int] | None = None) -> str:
+    """`name#2`, `name#3` …: the first that is not `taken`.
+
+    `numbers` remembers how far it came with each name: looking up the numbers below anew for each of thousands would
+    take time that grows with their square. A name once taken may not become free again.
+    """
+    number = 2 if numbers is None else numbers.get(name, 2)
     while f"{name}#{number}" in taken:
         number += 1
+    if numbers is not None:
+        numbers[name] = number
     return f"{name}#{number}"
 
 
@@ -115,5 +134,6 @@ def path(where: Where, key: object) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with escapes for control characters and lone surrogates: hostile keys reach the terminal."""
+    """`text` with escapes for control characters, for those that turn the direction of reading, and for lone
+    surrogates: hostile keys reach the terminal."""
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -44,6 +44,7 @@ class Record:
 
 def read_record(row: SourceRow, record: Record, source: dict[Any, Any], reading: Reading) -> list[Any]:
     """The values of `record`, in order. Raises DamagedRecordError."""
+    reading.budget.extend(row.size)
     values: list[Any] = [_key(row, column, source, reading) for column in record.keys]
     found = record.entry.read(_with_columns(row, record.from_columns, source), reading, ())
     for index, field in record.settled:

@@ -8,12 +8,13 @@ import json
 from typing import Any
 
 from socrates.errors import DamagedRecordError
-from socrates.v1.fields import Entry, as_list, json_of_texts, text, text_items, time
+from socrates.v1.fields import Entry, entries, json_of_texts, text, text_items, time
 from socrates.v1.layout import Row
 from socrates.v1.reading import UNREADABLE, Reading, free_name
 
 OWNER_ROLE = "lead"
 COLLABORATOR_ROLE = "creator"
+_MEMBER_COST = 800  # more than its row: what it is put together from
 
 _MEMBER = Entry(text("username"), text("role"), time("joined_at"), also_known=("skills",))
 
@@ -44,7 +45,9 @@ def convert_team(
     `created_at` is the project's, as stored: the time at which people without an entry joined.
     """
     collaborators = text_items(source.get("collaborators"), reading, (), "collaborators")
-    members = _listed(as_list(source.get("team_members"), (), "team_members"), reading)
+    listed = entries(source.get("team_members"), _MEMBER, reading, (), "team_members")
+    reading.budget.spend(_MEMBER_COST * (len(listed) + len(collaborators)))
+    members = _listed(listed, reading)
     _promote_owner(members, owner, created_at, reading)
     for name in collaborators:
         if name not in members:
@@ -55,7 +58,7 @@ def convert_team(
             key,
             member.name,
             member.role or COLLABORATOR_ROLE,
-            json_of_texts(member.skills),
+            json_of_texts(member.skills, reading),
             member.joined_at,
             int(member.name in with_access),
             position,
@@ -63,8 +66,8 @@ def convert_team(
         )
         for position, member in enumerate(members.values())
     ]
-    listed = set(collaborators)
-    shown = [name for name in members if name in listed]
+    among = set(collaborators)
+    shown = [name for name in members if name in among]
     return rows, collaborators if collaborators != shown else None
 
 
@@ -80,10 +83,10 @@ def _promote_owner(members: dict[str, _Member], owner: str, created_at: str, rea
         member.role = OWNER_ROLE
 
 
-def _listed(entries: list[Any], reading: Reading) -> dict[str, _Member]:
+def _listed(listed: list[dict[Any, Any]], reading: Reading) -> dict[str, _Member]:
     """The entries of `team_members` by name, in order; a second one for a name is merged into the first."""
     members: dict[str, _Member] = {}
-    for position, entry in enumerate(entries):
+    for position, entry in enumerate(listed):
         member = _read(entry, position, reading)
         first = members.setdefault(member.name, member)
         if first is not member:
@@ -92,10 +95,8 @@ def _listed(entries: list[Any], reading: Reading) -> dict[str, _Member]:
     return members
 
 
-def _read(entry: object, position: int, reading: Reading) -> _Member:
+def _read(entry: dict[Any, Any], position: int, reading: Reading) -> _Member:
     where = ("team_members", position)
-    if type(entry) is not dict:
-        raise DamagedRecordError(f"team_members[{position}] is not a dict")
     name, role, joined_at, extra = _MEMBER.read_row(entry, reading, where)
     if name is None:
         raise DamagedRecordError(f"team_members[{position}] names nobody")
@@ -116,9 +117,7 @@ def _merge(first: _Member, second: _Member) -> None:
         if name == UNREADABLE and name in first.extra:
             first.extra[name] = {**value, **first.extra[name]}
         elif first.extra.setdefault(name, value) != value:
-            free = free_name(name, first.extra, first.numbers.get(name, 2))
-            first.numbers[name] = int(free.rpartition("#")[2])
-            first.extra[free] = value
+            first.extra[free_name(name, first.extra, first.numbers)] = value
 
 
 def _make_room(extra: dict[str, Any], name: str) -> None:

@@ -79,16 +79,17 @@ class Zone:
             self._prefixes[text[:_TO_THE_HOUR]] = offset
 
     def _offset(self, moment: datetime) -> timedelta:
-        return moment.replace(tzinfo=self._zone).utcoffset() or _ZERO
+        return self._zone.utcoffset(moment) or _ZERO
 
     def _steady_offset(self, hour: datetime) -> timedelta | None:
         """The offset during the hour that begins at `hour`, or None when it changes or is ambiguous in it.
 
         Kept per hour, because a data set holds many times of few hours and asking the zone costs 2 µs a time.
         """
-        edges = (hour, hour + _LAST_MOMENT)
-        offsets = {self._offset(edge.replace(fold=fold)) for edge in edges for fold in (0, 1)}
-        return offsets.pop() if len(offsets) == 1 else None
+        offset = self._offset(hour)
+        end = hour + _LAST_MOMENT
+        others = (end, end.replace(fold=1), hour.replace(fold=1))
+        return offset if all(self._offset(edge) == offset for edge in others) else None
 
 
 def parse_iso(text: str) -> datetime:
@@ -105,12 +106,8 @@ def parse_iso(text: str) -> datetime:
 
 def has_finer_fraction(text: str) -> bool:
     """Tell whether ISO text has more digits of a second than a datetime keeps."""
-    digits = 0
-    for character in text.replace(",", ".").partition(".")[2]:
-        if not character.isdigit():
-            break
-        digits += 1
-    return digits > _MICROSECOND_DIGITS
+    fraction = text.replace(",", ".").partition(".")[2][: _MICROSECOND_DIGITS + 1]
+    return len(fraction) > _MICROSECOND_DIGITS and fraction.isdigit()
 
 
 def as_text(utc: datetime) -> str:

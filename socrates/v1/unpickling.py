@@ -27,6 +27,7 @@ _LOAD_ERRORS = (
     EOFError,
     LookupError,
     MemoryError,
+    RecursionError,  # nested tuples that are equal, as keys
     TypeError,
     ValueError,
 )
@@ -59,9 +60,14 @@ def load(blob: bytes) -> dict[Any, Any]:
     Raises DamagedRecordError, with the reason, for anything but a pickled dict of plain data. Runs no code that
     the blob names, and takes at most 64 MB + 8 × its size and 1 s + 1 s per 10 MB.
     """
-    scan(blob)
+    return load_measured(blob)[0]
+
+
+def load_measured(blob: bytes) -> tuple[dict[Any, Any], int]:
+    """The same, and how many bytes of what loading may take are known to be left for the conversion."""
+    spare = scan(blob)
     try:
         value = _Unpickler(blob).load()
     except _LOAD_ERRORS as error:
         raise DamagedRecordError(f"the pickle cannot be loaded: {type(error).__name__}: {str(error)[:200]}") from error
-    return walk(value, len(blob))
+    return walk(value, len(blob)), spare

@@ -11,12 +11,18 @@ from itertools import chain
 from typing import Any
 
 from socrates.errors import DamagedRecordError
+from socrates.v1.budget import SMALL_BLOB
 
 MAX_DEPTH = 100
-MIN_NODES = 100_000
+MIN_NODES = SMALL_BLOB
 TEXT_BASE = 2 * 1024 * 1024
 TEXT_PER_BYTE = 3
 MAX_INTEGER_BITS = 4096  # far beyond any number of v1's, and short of Python's limit for printing one
+
+# What it may take to look at all containers and the rarer scalars, in nanoseconds: a seventh of what a blob may take.
+TIME_BASE = 150_000_000
+TIME_PER_BYTE = 15
+_CONTAINER_TIME, _SCALAR_TIME, _MOMENT_TIME = 300, 250, 1000
 
 _CONTAINERS = frozenset({dict, list, tuple, set})
 _SCALARS = frozenset({str, int, bool, float, type(None), bytes, datetime, Decimal})
@@ -34,6 +40,7 @@ def walk(value: object, blob_size: int) -> dict[Any, Any]:
         raise DamagedRecordError(f"the pickle holds {_name(value)}, not a dict")
     nodes = 0
     most_nodes = max(MIN_NODES, blob_size)
+    time_left = TIME_BASE + TIME_PER_BYTE * blob_size
     levels: list[list[Any]] = [[value]]
     while levels[-1]:
         if len(levels) > MAX_DEPTH:
@@ -50,7 +57,13 @@ def walk(value: object, blob_size: int) -> dict[Any, Any]:
                 if kind in _CONTAINERS:
                     below.append(member)
                 else:
+                    time_left -= _MOMENT_TIME if kind is datetime else _SCALAR_TIME
+                    if time_left < 0:
+                        raise _too_slow()
                     _check_scalar(member)
+        time_left -= _CONTAINER_TIME * len(below)
+        if time_left < 0:
+            raise _too_slow()
         levels.append(below)
     # No key and no value is longer than the blob, so few nodes cannot hold too much, and nothing needs adding up.
     if 2 * nodes * blob_size > TEXT_BASE:
@@ -79,7 +92,7 @@ def _check_text(levels: list[list[Any]], most: int) -> None:
                     most -= len(member)
                 elif kind is Decimal:
                     if id(member) not in digits:
-                        digits[id(member)] = len(member.as_tuple().digits)
+                        digits[id(member)] = len(str(member))
                     most -= digits[id(member)]
                 elif kind is int:
                     most -= member.bit_length() // 3
@@ -89,6 +102,10 @@ def _check_text(levels: list[list[Any]], most: int) -> None:
 
 def _too_large() -> DamagedRecordError:
     return DamagedRecordError("the data is far larger than its pickle, by sharing")
+
+
+def _too_slow() -> DamagedRecordError:
+    return DamagedRecordError("the data would take far more time than data of its size")
 
 
 def _check_scalar(value: object) -> None:

@@ -127,6 +127,10 @@ def test_a_type_without_a_form_is_refused(value: object) -> None:
     [
         {"$unknown": 1},
         {"$": 1},
+        {"$set": "abc"},
+        {"$tuple": {"a": 1}},
+        {"$dict": {"ab": 1}},
+        {"$dict": ["ab"]},
         {"$datetime": "soon"},
         {"$datetime": 5},
         {"$decimal": "many"},

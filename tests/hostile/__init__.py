@@ -1,0 +1,1 @@
+"""Blobs that want to do harm, and what must hold of each."""
