@@ -10,6 +10,7 @@ the configuration's attributes it may hand over "options", what `-x` gives at a 
 but an empty file. `socrates.database.migrations.create_schema` is the one such program here.
 """
 
+import json
 import os
 import sys
 from typing import Any
@@ -19,14 +20,15 @@ from alembic import context
 from alembic.util import CommandError
 
 from socrates.cli.migrating import look, migrate_postgres, migrate_sqlite, rehearse
-from socrates.cli.migration_report import print_outcome, progress_bar, require_report_place, write_report
+from socrates.cli.migration_report import outcome, print_outcome, progress_bar, require_report_place, write_report
 from socrates.config import Settings
 from socrates.database.urls import database_url, sqlite_path
 from socrates.errors import MigrationError, SocratesError
 from socrates.models import Base
 from socrates.v1.importer import Progress
 from socrates.v1.migration import ATTRIBUTE, Migration, require_v1_file
-from socrates.v1.options import Options, parse_options
+from socrates.v1.options import Options, asks_for_json, parse_options
+from socrates.v1.reading import printable
 
 REFUSED, QUARANTINED, INTERRUPTED = 2, 1, 130
 
@@ -132,7 +134,10 @@ def _tell(migration: Migration, options: Options) -> None:
     try:
         if options.report is not None:
             write_report(migration, options.report)
-        print_outcome(migration)
+        if options.json:
+            print(json.dumps(outcome(migration), indent=2))
+        else:
+            print_outcome(migration)
         sys.stdout.flush()
     except OSError as error:
         print(f"error: it is done, but could not be reported: {error}", file=sys.stderr)
@@ -141,12 +146,29 @@ def _tell(migration: Migration, options: Options) -> None:
         raise SystemExit(QUARANTINED)
 
 
+def _tell_failure(kind: type[BaseException], message: str, as_json: bool, prefix: str = "") -> None:
+    if as_json:
+        print(json.dumps({"error": {"kind": kind.__name__, "message": message}}, indent=2))
+    else:
+        print("\n".join(map(printable, f"{prefix}{message}".split("\n"))), file=sys.stderr)
+
+
+def _meaning(error: Exception) -> str:
+    if isinstance(error, CommandError) and str(error).startswith("Can't locate revision"):
+        return (
+            f"{error}. Nothing was changed. If a newer socrates made the database, install that version; if another "
+            "program did, it is not for us."
+        )
+    return str(error)
+
+
 def _state_after_interrupt() -> str:
     migration = context.config.attributes.get(ATTRIBUTE)
-    if migration is None or (not migration.committed and migration.backup is None):
+    if migration is None or migration.options.dry_run or (not migration.committed and migration.backup is None):
         return "nothing was changed"
     if migration.committed:
-        return f"but it was done already; the backup is {migration.backup}"
+        backup = "" if migration.backup is None else f"; the backup is {migration.backup}"
+        return f"but it was done already{backup}"
     return f"the database could not be proven to be as it was, so its backup is kept: {migration.backup}"
 
 
@@ -158,8 +180,9 @@ def main() -> None:
     if context.config.cmd_opts is None and not context.is_offline_mode():
         run(parse_options(context.config.attributes.get("options", {})), _show_no_progress)
         return
+    given = context.get_x_argument(as_dictionary=True)
     try:
-        options = parse_options(context.get_x_argument(as_dictionary=True))
+        options = parse_options(given)
         if context.is_offline_mode():
             _write_script(options)
             return
@@ -168,10 +191,10 @@ def main() -> None:
         if _is_migrating():
             _tell(migration, options)
     except (SocratesError, CommandError, sa.exc.SQLAlchemyError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        _tell_failure(type(error), _meaning(error), asks_for_json(given), "error: ")
         raise SystemExit(REFUSED) from error
     except KeyboardInterrupt as interrupt:
-        print(f"interrupted: {_state_after_interrupt()}", file=sys.stderr)
+        _tell_failure(KeyboardInterrupt, f"interrupted: {_state_after_interrupt()}", asks_for_json(given))
         raise SystemExit(INTERRUPTED) from interrupt
 
 

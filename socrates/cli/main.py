@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import socrates
-from socrates.cli.db import REFUSED
+from socrates.cli.command import REFUSED
 from socrates.cli.db import app as db
 from socrates.cli.tour import take_tour
 from socrates.errors import SocratesError

@@ -5,11 +5,9 @@ SQLite that takes `isolation_level=None` (Python's driver would commit before DD
 """
 
 import asyncio
-import signal
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from socrates.errors import ConfigurationError, DatabaseError, MigrationError
-from socrates.v1.files import copy_to, has_hot_journal, read_only, require_writable
+from socrates.v1.exclusive import uninterrupted
+from socrates.v1.files import copy_to, has_hot_journal, read_only, remove_if_empty, require_writable
 from socrates.v1.importer import Progress
 from socrates.v1.migration import Migration
 from socrates.v1.options import Options
@@ -59,6 +58,26 @@ def migrate_sqlite(migration: Migration, work: Work) -> None:
     if path is None:
         raise DatabaseError("this migration has no file")
     require_writable(path)
+    was_missing = not path.exists()
+    try:
+        _migrate_in_one_transaction(path, migration, work)
+    except (sqlite3.Error, sa.exc.SQLAlchemyError, DatabaseError) as error:
+        cause = None if isinstance(error, DatabaseError) else sqlite_cause(error)
+        failure: Exception = error if cause is None else explained(cause, Path(migration.name))
+        with uninterrupted():
+            raise _with_backup(failure, migration) from error
+    except BaseException:
+        with uninterrupted():
+            migration.undo()
+        raise
+    finally:
+        # SQLite makes an empty file to look into it.
+        removed = was_missing and not migration.committed and remove_if_empty(path)
+    if removed:
+        raise MigrationError(f"there is no file {migration.name}. Nothing was changed, and only an upgrade makes one.")
+
+
+def _migrate_in_one_transaction(path: Path, migration: Migration, work: Work) -> None:
     journal = has_hot_journal(path)
     engine = sa.create_engine(
         sa.URL.create("sqlite"),
@@ -67,22 +86,40 @@ def migrate_sqlite(migration: Migration, work: Work) -> None:
     )
     sa.event.listen(engine, "connect", _set_pragmas)
     sa.event.listen(engine, "begin", _begin_immediate)
+    _require_alone(path)
+    with _connected(engine) as connection:
+        transaction = connection.begin()
+        if journal and not has_hot_journal(path):
+            migration.remarks.append("a journal that a crash had left was rolled back by SQLite first")
+        if work(connection, migration):
+            with uninterrupted():
+                transaction.commit()
+                migration.committed = True
+
+
+def _require_alone(path: Path) -> None:
+    """Raises sqlite3.Error when a program has a database in WAL mode open: it would go on with a schema that is gone.
+
+    Outside WAL mode `_begin_immediate` meets whoever is at work, and nobody can see who is not.
+    """
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=_LOCK_SECONDS)) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
+        if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+
+
+@contextmanager
+def _connected(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection that Ctrl-C does not keep from rolling back and closing: SQLAlchemy would print a traceback."""
+    connection = engine.connect()
     try:
-        with engine.connect() as connection:
-            transaction = connection.begin()
-            if journal and not has_hot_journal(path):
-                migration.remarks.append("a journal that a crash had left was rolled back by SQLite first")
-            if work(connection, migration):
-                with _uninterrupted():
-                    transaction.commit()
-                    migration.committed = True
-    except (sqlite3.Error, sa.exc.SQLAlchemyError, DatabaseError) as error:
-        cause = None if isinstance(error, DatabaseError) else sqlite_cause(error)
-        failure: Exception = error if cause is None else explained(cause, Path(migration.name))
-        raise _with_backup(failure, migration) from error
-    except BaseException:
-        migration.undo()
-        raise
+        yield connection
+    finally:
+        with uninterrupted():
+            connection.close()
 
 
 def _with_backup(failure: Exception, migration: Migration) -> Exception:
@@ -95,19 +132,6 @@ def _with_backup(failure: Exception, migration: Migration) -> Exception:
         f"{text}\nThe database could not be proven to be as it was, so its backup is kept: {migration.backup}. "
         f"If there is a file {migration.database}-journal, leave it there: SQLite rolls it back at the next opening."
     )
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """For the moment of a commit Ctrl-C is not heard: it would be raised when the commit is already done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _set_pragmas(raw: Any, _record: object) -> None:
@@ -150,6 +174,6 @@ async def _migrate_postgres(engine: AsyncEngine, migration: Migration, work: Wor
         transaction = await connection.begin()
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         if await connection.run_sync(work, migration) and not migration.options.dry_run:
-            with _uninterrupted():
+            with uninterrupted():
                 await transaction.commit()
                 migration.committed = True

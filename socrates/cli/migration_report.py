@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +19,7 @@ from socrates.v1.files import is_sqlite
 from socrates.v1.importer import Progress as ProgressCallback
 from socrates.v1.migration import Migration
 from socrates.v1.options import Options
+from socrates.v1.reading import printable
 from socrates.v1.report import ImportReport, TableReport
 
 _REASONS_SHOWN = 10
@@ -64,21 +66,21 @@ def print_outcome(migration: Migration) -> None:
     if migration.report is not None:
         _print_report(console, migration.report)
     elif not migration.upgraded and not migration.downgraded:
-        console.print(f"{escape(database)}: nothing to do, the schema is as asked for.")
+        console.print(f"{_shown(database)}: nothing to do, the schema is as asked for.")
     elif migration.given_back:
-        console.print(f"{escape(database)}: v1's tables bear their own names again; nothing of the new schema is left.")
+        console.print(f"{_shown(database)}: v1's tables bear their own names again; nothing of the new schema is left.")
     elif migration.downgraded:
-        console.print(f"{escape(database)}: the new tables are taken back.")
+        console.print(f"{_shown(database)}: the new tables are taken back.")
     elif migration.set_aside:
-        console.print(f"{escape(database)}: v1's tables are set aside. Their rows come with: alembic upgrade head")
+        console.print(f"{_shown(database)}: v1's tables are set aside. Their rows come with: alembic upgrade head")
     elif migration.was_ours:
-        console.print(f"{escape(database)}: the schema was upgraded; no row was touched.")
+        console.print(f"{_shown(database)}: the schema was upgraded; no row was touched.")
     else:
-        console.print(f"{escape(database)}: an empty database, which has the schema now. There was nothing to import.")
+        console.print(f"{_shown(database)}: an empty database, which has the schema now. There was nothing to import.")
     for remark in migration.remarks:
-        console.print(f"Note: {escape(remark)}")
+        console.print(f"Note: {_shown(remark)}")
     if migration.backup is not None and not dry_run:
-        console.print(f"Backup: {escape(str(migration.backup))}")
+        console.print(f"Backup: {_shown(str(migration.backup))}")
     if migration.report is not None and not dry_run:
         _print_next(console, migration.report, migration, database)
 
@@ -99,15 +101,25 @@ def require_report_place(options: Options, database: Path | None) -> None:
         raise ConfigurationError(f"-x report={report} is a database, which a report must not overwrite")
 
 
-def write_report(migration: Migration, path: Path) -> None:
-    """Write the report as JSON, for nobody but its owner to read: it repeats values of the database."""
+def outcome(migration: Migration) -> dict[str, Any]:
+    """The same as facts for JSON."""
     dry_run = migration.options.dry_run
-    content = {
+    return {
+        "database": migration.name,
         "dry_run": dry_run,
+        "upgraded": migration.upgraded,
+        "downgraded": migration.downgraded,
+        "v1_tables_set_aside": migration.set_aside,
+        "v1_tables_given_back": migration.given_back,
         "backup": str(migration.backup) if migration.backup and not dry_run else None,
         "import": migration.report.as_json() if migration.report else None,
         "remarks": migration.remarks,
     }
+
+
+def write_report(migration: Migration, path: Path) -> None:
+    """Write the report as JSON, for nobody but its owner to read: it repeats values of the database."""
+    content = outcome(migration)
     partial = path.with_name(path.name + ".partial")
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -115,7 +127,7 @@ def write_report(migration: Migration, path: Path) -> None:
 
 
 def _print_report(console: Console, report: ImportReport) -> None:
-    table = Table(title=f"Import of {escape(report.source)}", title_justify="left")
+    table = Table(title=f"Import of {_shown(report.source)}", title_justify="left")
     table.add_column("v1 table")
     for heading in ("read", "imported", "quarantined", "adjusted"):
         table.add_column(heading, justify="right")
@@ -127,7 +139,7 @@ def _print_report(console: Console, report: ImportReport) -> None:
         _print_adjustments(console, name, account)
         _print_quarantined(console, name, account)
     console.print(
-        f"Every value was read back and compared. Naive times were read as {escape(report.timezone)}. "
+        f"Every value was read back and compared. Naive times were read as {_shown(report.timezone)}. "
         f"{report.seconds:.2f} s."
     )
 
@@ -139,7 +151,7 @@ def _print_adjustments(console: Console, name: str, account: TableReport) -> Non
 
 def _print_quarantined(console: Console, name: str, account: TableReport) -> None:
     for entry in (account.reasons + account.orphans)[:_REASONS_SHOWN]:
-        console.print(f"  {name} {escape(repr(entry['key']))} is in quarantine: {escape(entry['reason'])}")
+        console.print(f"  {name} {_shown(repr(entry['key']))} is in quarantine: {_shown(entry['reason'])}")
     if account.quarantined > _REASONS_SHOWN:
         console.print(f"  {name}: {account.quarantined - _REASONS_SHOWN:,} more are in quarantine")
 
@@ -158,7 +170,12 @@ def _print_next(console: Console, report: ImportReport, migration: Migration, da
     if migration.options.v1 is None:
         console.print(
             "v1's tables stand beside the new ones as <name>_v1_backup. Next: socrates db check "
-            f"{escape(database)} proves the import again; alembic downgrade base takes it back."
+            f"{_shown(database)} proves the import again; alembic downgrade base takes it back."
         )
     else:
-        console.print(f"{escape(str(migration.options.v1))} was only read, and is as it was.")
+        console.print(f"{_shown(str(migration.options.v1))} was only read, and is as it was.")
+
+
+def _shown(text: str) -> str:
+    """What a name or a message would do to the terminal, or to rich's own marks, is written out instead."""
+    return escape(printable(text))

@@ -1,11 +1,13 @@
-"""What a database holds, in a few queries."""
+"""`socrates db show`: what a database holds, in a few queries."""
 
 import sqlite3
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import case, create_engine, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
@@ -13,50 +15,97 @@ from socrates.models import ConversationMessage, Project, TeamMember
 
 _PROJECTS_SHOWN = 15
 _MESSAGES_SHOWN = 4
-_LINE = 60
+_NAME, _LINE = 28, 60
 
 
-def print_overview(connection: sqlite3.Connection) -> None:
-    """Print the newest projects, and the end of the longest conversation."""
-    console = Console(highlight=False)
+@dataclass(frozen=True, slots=True)
+class ShownProject:
+    """One project of the list; `team` counts the active members."""
+
+    id: str
+    name: str
+    owner: str
+    phase: str
+    status: str
+    team: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """One message, in full; `speaker` is the author, or what kind of message it is."""
+
+    position: int
+    speaker: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The newest projects, and the end of the longest conversation, which is that of `longest`."""
+
+    projects: tuple[ShownProject, ...]
+    longest: ShownProject | None
+    messages: tuple[ShownMessage, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def overview(connection: sqlite3.Connection) -> Overview:
+    """Read it from a database at head."""
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     with Session(engine) as session:
-        _print_projects(console, session)
-        _print_conversation(console, session)
+        projects = _projects(session, Project.updated_at.desc(), _PROJECTS_SHOWN)
+        longest = next(iter(_projects(session, Project.message_count.desc(), 1)), None)
+        messages = _last_messages(session, longest.id) if longest else ()
+        return Overview(projects, longest, messages)
 
 
-def _print_projects(console: Console, session: Session) -> None:
-    table = Table(title="Projects, the newest first", title_justify="left")
-    for heading in ("project", "owner", "phase", "status"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("team", "messages"):
-        table.add_column(heading, justify="right", no_wrap=True)
+def _projects(session: Session, order: Any, limit: int) -> tuple[ShownProject, ...]:
     active = (
         select(func.count())
         .where(TeamMember.project_id == Project.id, TeamMember.is_active)
         .correlate(Project)
         .scalar_subquery()
     )
-    newest = select(Project, active).order_by(Project.updated_at.desc(), Project.id).limit(_PROJECTS_SHOWN)
-    for project, team in session.execute(newest):
-        status = "archived" if project.is_archived else project.status
-        texts = (project.name[:28], project.owner, project.phase, status)
-        table.add_row(*map(escape, texts), str(team), str(project.message_count))
-    console.print(table)
+    status = case((Project.is_archived, "archived"), else_=Project.status)
+    columns = (Project.id, Project.name, Project.owner, Project.phase, status, active, Project.message_count)
+    rows = session.execute(select(*columns).order_by(order, Project.id).limit(limit))
+    return tuple(ShownProject(*row) for row in rows)
 
 
-def _print_conversation(console: Console, session: Session) -> None:
-    longest = session.scalar(select(Project).order_by(Project.message_count.desc(), Project.id).limit(1))
-    if longest is None or not longest.message_count:
-        return
-    console.print(f"The end of the conversation in {escape(longest.name)} ({longest.message_count} messages):")
+def _last_messages(session: Session, project_id: str) -> tuple[ShownMessage, ...]:
+    columns = (ConversationMessage.position, ConversationMessage.author, ConversationMessage.type)
     last = (
-        select(ConversationMessage)
-        .where(ConversationMessage.project_id == longest.id)
+        select(*columns, ConversationMessage.content)
+        .where(ConversationMessage.project_id == project_id)
         .order_by(ConversationMessage.position.desc())
         .limit(_MESSAGES_SHOWN)
     )
-    for message in reversed(session.scalars(last).all()):
+    return tuple(
+        ShownMessage(position, author or kind, content)
+        for position, author, kind, content in reversed(session.execute(last).all())
+    )
+
+
+def print_overview(found: Overview) -> None:
+    """Print it as a table and a few lines."""
+    console = Console(highlight=False)
+    table = Table(title="Projects, the newest first", title_justify="left")
+    for heading in ("project", "owner", "phase", "status"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("team", "messages"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for project in found.projects:
+        texts = (project.name[:_NAME], project.owner, project.phase, project.status)
+        table.add_row(*map(escape, texts), str(project.team), str(project.messages))
+    console.print(table)
+    if found.longest is None or not found.messages:
+        return
+    name, count = escape(found.longest.name), found.longest.messages
+    console.print(f"The end of the conversation in {name} ({count} messages):")
+    for message in found.messages:
         line = " ".join(message.content.split())
         shown = line if len(line) <= _LINE else line[: _LINE - 1] + "…"
-        console.print(f"  {message.position:>4} {escape(message.author or message.type)}: {escape(shown)}")
+        console.print(f"  {message.position:>4} {escape(message.speaker)}: {escape(shown)}")

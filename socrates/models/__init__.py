@@ -19,17 +19,27 @@ from socrates.models.note import ProjectNote, ProjectNoteTag
 from socrates.models.project import Project, ProjectConstraint, ProjectRequirement, ProjectTechnology
 from socrates.models.team import PendingQuestion, TeamMember
 from socrates.models.user import User
-from socrates.models.v1_import import ImportDigest, ImportNote, ImportRun, QuarantinedRow
+from socrates.models.v1_import import (
+    BackupChange,
+    ImportDeletion,
+    ImportDigest,
+    ImportNote,
+    ImportRun,
+    QuarantinedRow,
+    QuarantineRelease,
+)
 
 __all__ = [
     "APIKey",
     "AnalyticsMetrics",
+    "BackupChange",
     "Base",
     "BehaviorPattern",
     "CachedEmbedding",
     "CategorizedSpec",
     "CategoryScore",
     "ConversationMessage",
+    "ImportDeletion",
     "ImportDigest",
     "ImportNote",
     "ImportRun",
@@ -46,6 +56,7 @@ __all__ = [
     "ProjectNoteTag",
     "ProjectRequirement",
     "ProjectTechnology",
+    "QuarantineRelease",
     "QuarantinedRow",
     "QuestionEffectiveness",
     "TeamMember",

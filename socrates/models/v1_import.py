@@ -11,6 +11,22 @@ from socrates.models.base import WITHOUT_ROWID, Base, children, position_check
 _RunKey = Annotated[int, mapped_column(ForeignKey("v1_import_runs.id", ondelete="CASCADE"), primary_key=True)]
 
 
+class QuarantineRelease(Base):
+    """One row of the quarantine that was imported later, under `source_key`.
+
+    `correction` is what its owner put in place of what could not be read; NULL when the row came in as it was.
+    """
+
+    __tablename__ = "v1_quarantine_releases"
+
+    quarantine_id: Mapped[int] = mapped_column(
+        ForeignKey("v1_quarantine.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    source_key: Mapped[str]
+    released_at: Mapped[datetime]
+    correction: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
 class QuarantinedRow(Base):
     """One v1 row that could not be imported, whole: its raw bytes, its other columns and the reason."""
 
@@ -23,6 +39,8 @@ class QuarantinedRow(Base):
     reason: Mapped[str]
     row_columns: Mapped[dict[str, Any]] = mapped_column(JSON)
     data: Mapped[bytes | None]
+
+    release: Mapped[QuarantineRelease | None] = children()
 
 
 class ImportDigest(Base):
@@ -55,6 +73,31 @@ class ImportNote(Base):
     original: Mapped[Any] = mapped_column(JSON, nullable=False)
 
 
+class ImportDeletion(Base):
+    """One imported record that somebody deleted since. Without this a check takes its row for lost."""
+
+    __tablename__ = "v1_import_deletions"
+    __table_args__ = WITHOUT_ROWID
+
+    run_id: Mapped[_RunKey]
+    source_table: Mapped[str] = mapped_column(primary_key=True)
+    source_key: Mapped[str] = mapped_column(primary_key=True)
+    deleted_at: Mapped[datetime]
+
+
+class BackupChange(Base):
+    """One change of ours to v1's own tables: of which `kind`, when, and what it did."""
+
+    __tablename__ = "v1_backup_changes"
+    __table_args__ = (position_check(), WITHOUT_ROWID)
+
+    run_id: Mapped[_RunKey]
+    position: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    changed_at: Mapped[datetime]
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 class ImportRun(Base):
     """One import; `timezone` is the zone of v1's naive times, `finished_at` is NULL while it runs."""
 
@@ -70,3 +113,5 @@ class ImportRun(Base):
 
     digests: Mapped[list[ImportDigest]] = children(ImportDigest.source_table, ImportDigest.source_key)
     notes: Mapped[list[ImportNote]] = children(ImportNote.position)
+    deletions: Mapped[list[ImportDeletion]] = children(ImportDeletion.source_table, ImportDeletion.source_key)
+    backup_changes: Mapped[list[BackupChange]] = children(BackupChange.position)

@@ -181,12 +181,15 @@ def now() -> datetime:
 
 
 def utc(moment: datetime | None) -> datetime | None:
-    """The same moment in UTC. Raises InvalidValueError for a time without a zone."""
+    """The same moment in UTC. Raises InvalidValueError for one without a zone, or of a year that UTC doesn't have."""
     if moment is None:
         return None
     if moment.utcoffset() is None:
         raise InvalidValueError(f"{moment!r} has no time zone; give an aware datetime, such as datetime.now(UTC)")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValueError(f"{moment!r} is not within the years 1 to 9999 in UTC") from None
 
 
 def text_list(name: str, values: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, tup
 from socrates.errors import InvalidValueError, NotFoundError
 from socrates.models import KnowledgeDocument, KnowledgeSuggestion
 from socrates.repositories.base import Mapper, Repository, now, positive, table, utc
+from socrates.repositories.deletions import remember
 from socrates.views import Document, DocumentSummary, Suggestion, SuggestionCounts
 
 Status = Literal["pending", "approved", "rejected"]
@@ -27,7 +28,9 @@ _DOCUMENT = select(*_document.columns, KnowledgeDocument.content, KnowledgeDocum
     KnowledgeDocument.id == bindparam("document_id")
 )
 _ADD_DOCUMENT = insert(_documents).returning(*_document.columns)
-_DELETE_DOCUMENT = delete(_documents).where(_documents.c.id == bindparam("document_id"))
+_IS_DOCUMENT = _documents.c.id == bindparam("document_id")
+_DELETE_DOCUMENT = delete(_documents).where(_IS_DOCUMENT)
+_REMEMBER_DELETION = remember(("knowledge_documents", select(_documents.c.id).where(_IS_DOCUMENT)))
 
 _SUGGESTION = select(*_suggestion.columns).where(KnowledgeSuggestion.id == bindparam("suggestion_id"))
 _COUNTS = (
@@ -189,6 +192,7 @@ class KnowledgeRepository(KnowledgeReads):
 
     async def delete_document(self, document_id: str) -> None:
         """Delete one document. Raises NotFoundError."""
+        await self._write(_REMEMBER_DELETION, document_id=document_id, deleted_at=now())
         if not await self._write(_DELETE_DOCUMENT, document_id=document_id):
             raise NotFoundError("document", document_id)
 

@@ -79,7 +79,7 @@ class LearningRepository(LearningReads):
         """Store the record as the one of its user and question, and return it as stored.
 
         One that is there already keeps its `id` and `created_at`; all else becomes as given, `updated_at` too. Raises
-        InvalidValueError, and AlreadyExistsError when the `id` belongs to another user or question.
+        InvalidValueError, and for the first one AlreadyExistsError when the `id` belongs to another user or question.
         """
         (row,) = await self._rows(_SAVE_EFFECTIVENESS, **_values(record))
         return _effectiveness(row)
@@ -87,8 +87,8 @@ class LearningRepository(LearningReads):
     async def save_pattern(self, pattern: PatternView) -> PatternView:
         """Store the habit as the one of its user and type, and return it as stored.
 
-        One that is there already keeps its `id`; all else becomes as given. Raises InvalidValueError, and
-        AlreadyExistsError when the `id` belongs to another user or type.
+        One that is there already keeps its `id`; all else becomes as given. Raises InvalidValueError, and for the first
+        one AlreadyExistsError when the `id` belongs to another user or type.
         """
         (row,) = await self._rows(_SAVE_PATTERN, **_values(pattern))
         return _pattern(row)

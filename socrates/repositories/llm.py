@@ -11,6 +11,7 @@ from sqlalchemy import Executable, bindparam, delete, exists, or_, select, updat
 from socrates.errors import NotFoundError
 from socrates.models import APIKey, LLMProviderConfig
 from socrates.repositories.base import Mapper, now, table, utc
+from socrates.repositories.deletions import remember
 from socrates.repositories.llm_usage import UsageReads, UsageRepository
 from socrates.repositories.upsert import upsert
 from socrates.views import ProviderConfig, StoredKey
@@ -46,7 +47,9 @@ _SET_DEFAULT = (
 
 _SAVE_KEY = upsert(_keys, _OF_USER_AND_PROVIDER, ("encrypted_key", "key_hash", "updated_at")).returning(*_key.columns)
 _TOUCH_KEY = update(_keys).where(_keys.c.user_id == bindparam("of_user"), _keys.c.provider == bindparam("of_provider"))
-_DELETE_KEY = delete(_keys).where(_keys.c.user_id == bindparam("user_id"), _keys.c.provider == bindparam("provider"))
+_OF_PROVIDER = (_keys.c.user_id == bindparam("user_id"), _keys.c.provider == bindparam("provider"))
+_DELETE_KEY = delete(_keys).where(*_OF_PROVIDER)
+_REMEMBER_DELETION = remember(("api_keys", select(_keys.c.id).where(*_OF_PROVIDER)))
 
 _NEW_CONFIG: Mapping[str, Any] = {"settings": {}, "is_default": False, "enabled": True, "extra": {}}
 
@@ -148,6 +151,7 @@ class LLMRepository(LLMReads, UsageRepository):
 
     async def delete_key(self, user_id: str, provider: str) -> None:
         """Delete the user's key for one provider. Raises NotFoundError when there is none."""
+        await self._write(_REMEMBER_DELETION, user_id=user_id, provider=provider, deleted_at=now())
         if not await self._write(_DELETE_KEY, user_id=user_id, provider=provider):
             raise _no_key(user_id, provider)
 

@@ -58,13 +58,10 @@ _SAVE_CATEGORY = upsert(
     ("project_id", "phase", "category"),
     ("current_score", "target_score", "confidence", "spec_count", "extra"),
 )
-_DROP_CATEGORIES = with_next(
-    delete(_categories).where(
-        _categories.c.project_id == bindparam("project_id"),
-        _categories.c.phase == bindparam("phase"),
-        _categories.c.category.not_in(bindparam("kept", expanding=True)),
-    )
+_DROP_CATEGORIES = delete(_categories).where(
+    _categories.c.project_id == bindparam("project_id"), _categories.c.phase == bindparam("phase")
 )
+_DROP_OTHERS = with_next(_DROP_CATEGORIES.where(_categories.c.category.not_in(bindparam("kept", expanding=True))))
 _ADD_SPEC = with_next(insert(table(CategorizedSpec)))
 _ADD_EVENT = with_next(insert(table(MaturityEventRow)))
 _TOTALS = ("velocity", "total_qa_sessions", "avg_confidence", "weak_categories", "strong_categories", "last_updated")
@@ -114,10 +111,13 @@ class MaturityWrites(MaturityReads):
         """Make these the categories of one phase; those not given go."""
         if any(score.phase != phase for score in scores):
             raise InvalidValueError(f"every score must be of the phase {phase!r}")
+        if not scores:
+            await self._write(_DROP_CATEGORIES, project_id=project_id, phase=phase)
+            return
         rows = [{"project_id": project_id, **_columns(score)} for score in scores]
         await self._write_to_project(project_id, _SAVE_CATEGORY, rows)
         kept = [score.category for score in scores]
-        await self._write(_DROP_CATEGORIES, project_id=project_id, phase=phase, kept=kept)
+        await self._write(_DROP_OTHERS, project_id=project_id, phase=phase, kept=kept)
 
     async def add_specs(self, project_id: str, phase: str, specs: Iterable[NewSpec]) -> tuple[Spec, ...]:
         """Append statements to one phase, in order."""

@@ -15,6 +15,7 @@ from socrates.errors import InvalidValueError, NotFoundError
 from socrates.frozen import FrozenDict, freeze
 from socrates.models import ProjectNote, ProjectNoteTag
 from socrates.repositories.base import Repository, folded, now, only_known, positive, table, text_list, utc, with_next
+from socrates.repositories.deletions import remember
 from socrates.repositories.upsert import upsert
 from socrates.views import Note
 
@@ -57,6 +58,7 @@ _COUNT = select(func.count()).select_from(_notes).where(_notes.c.project_id == b
 _INSERT = insert(_notes)
 _UPDATE = with_next(update(_notes).where(_notes.c.id == bindparam("note_id")))
 _DELETE = delete(_notes).where(_notes.c.id == bindparam("note_id"))
+_REMEMBER_DELETION = remember(("project_notes", select(_notes.c.id).where(_notes.c.id == bindparam("note_id"))))
 _SAVE_TAGS = with_next(upsert(_tags, ("note_id", "position"), ("tag",)))
 _CUT_TAGS = with_next(
     delete(_tags).where(_tags.c.note_id == bindparam("of_note"), _tags.c.position >= bindparam("length"))
@@ -212,6 +214,7 @@ class NoteRepository(NoteReads):
 
     async def delete(self, note_id: str) -> None:
         """Delete a note with its tags. Raises NotFoundError."""
+        await self._write(_REMEMBER_DELETION, note_id=note_id, deleted_at=now())
         if not await self._write(_DELETE, note_id=note_id):
             raise NotFoundError("note", note_id)
 

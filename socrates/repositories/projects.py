@@ -11,6 +11,7 @@ from sqlalchemy import CompoundSelect, bindparam, delete, func, insert, select, 
 from socrates.errors import ConflictError, InvalidValueError, ProjectNotFoundError, SocratesError
 from socrates.models import AnalyticsMetrics, PhaseMaturityScore, Project, TeamMember
 from socrates.repositories.base import Mapper, now, only_known, positive, table, with_next
+from socrates.repositories.deletions import remember_projects
 from socrates.repositories.maturity import MaturityReads, MaturityWrites
 from socrates.repositories.project_details import DETAILS, details_from, part_from
 from socrates.repositories.project_lists import LISTS, ListChange
@@ -112,6 +113,7 @@ _CHANGE = _NEXT_VERSION.returning(*_RETURNED)
 _ARCHIVE = _CHANGE.where(~_projects.c.is_archived)
 _RESTORE = _CHANGE.where(_projects.c.is_archived)
 _DELETE = delete(_projects).where(_ID)
+_REMEMBER_DELETION = remember_projects(_ID)
 
 _AT_ONCE = 10_000
 """Ids in one statement: SQLite takes 32,766 parameters, PostgreSQL 32,767."""
@@ -283,6 +285,7 @@ class ProjectRepository(ProjectReads, TeamWrites, MaturityWrites):
 
     async def delete(self, project_id: str) -> None:
         """Delete the project and all that hangs on it. Raises ProjectNotFoundError."""
+        await self._write(_REMEMBER_DELETION, project_id=project_id, deleted_at=now())
         if not await self._write(_DELETE, project_id=project_id):
             raise ProjectNotFoundError(project_id)
 

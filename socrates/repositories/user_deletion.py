@@ -19,11 +19,16 @@ from socrates.models import (
     User,
 )
 from socrates.repositories.base import Repository, now, table, with_next
+from socrates.repositories.deletions import remember, remember_projects
 from socrates.views import DeletedUser
 
 _users, _projects, _members = table(User), table(Project), table(TeamMember)
+_PERSONAL = tuple(map(table, (QuestionEffectiveness, BehaviorPattern, LLMProviderConfig, APIKey, LLMUsage)))
+_IS_USER = _users.c.username == bindparam("username")
+_IS_OWNER = _projects.c.owner == bindparam("username")
 
-_DELETE_USER = delete(_users).where(_users.c.username == bindparam("username"))
+_DELETE_USER = delete(_users).where(_IS_USER)
+_REMEMBER_USER = remember(("users", select(_users.c.username).where(_IS_USER)))
 _CANDIDATES = (
     select(Project.id, Project.extra, TeamMember.username)
     .join(TeamMember, TeamMember.project_id == Project.id)
@@ -40,12 +45,12 @@ _MAKE_LEAD = with_next(
     .where(_members.c.project_id == bindparam("of_project"), _members.c.username == bindparam("heir"))
     .values(role="lead")
 )
-_DELETE_PROJECTS = delete(_projects).where(_projects.c.owner == bindparam("username")).returning(_projects.c.id)
-_DELETE_MEMBERSHIPS = with_next(delete(_members).where(_members.c.username == bindparam("username")))
-_DELETE_PERSONAL = tuple(
-    with_next(delete(personal).where(personal.c.user_id == bindparam("username")))
-    for personal in map(table, (QuestionEffectiveness, BehaviorPattern, LLMProviderConfig, APIKey, LLMUsage))
+_DELETE_PROJECTS = delete(_projects).where(_IS_OWNER).returning(_projects.c.id)
+_REMEMBER_THE_REST = remember_projects(
+    _IS_OWNER, *((own.name, select(own.c.id).where(own.c.user_id == bindparam("username"))) for own in _PERSONAL)
 )
+_DELETE_MEMBERSHIPS = with_next(delete(_members).where(_members.c.username == bindparam("username")))
+_DELETE_PERSONAL = tuple(with_next(delete(own).where(own.c.user_id == bindparam("username"))) for own in _PERSONAL)
 
 
 class UserDeletion(Repository):
@@ -59,10 +64,12 @@ class UserDeletion(Repository):
         hangs on it. Memberships, learning rows, provider settings, keys and usage go. What the user wrote in other
         people's projects stays: messages, notes, documents. Raises UserNotFoundError.
         """
+        await self._write(_REMEMBER_USER, username=username, deleted_at=now())
         if not await self._write(_DELETE_USER, username=username):
             raise UserNotFoundError(username)
         heirs = _heirs(await self._rows(_CANDIDATES, username=username))
         await self._hand_over(heirs)
+        await self._write(_REMEMBER_THE_REST, username=username, deleted_at=now())
         deleted = await self._rows(_DELETE_PROJECTS, username=username)
         await self._write(_DELETE_MEMBERSHIPS, username=username)
         for statement in _DELETE_PERSONAL:

@@ -19,6 +19,10 @@ _HEADER_BYTES = 100
 _STEP = 1024 * 1024
 
 
+class UnreadableSchemaError(MigrationError):
+    """The database is damaged where its tables are listed: Python cannot even read SQLite's names for them."""
+
+
 def require_readable(path: Path) -> None:
     """Raises MigrationError unless `path` is a SQLite file, or empty, that may be read."""
     _require_regular(path)
@@ -139,10 +143,33 @@ def copy_to(path: Path, copy: Path, remarks: list[str]) -> None:
             raise explained(error, path) from error
 
 
+def remove_if_empty(path: Path) -> bool:
+    """Remove the file that SQLite made when it was asked to open a missing one; tell whether that was done.
+
+    Not when somebody else works on it, or it cannot be locked. The lock is held until it is gone, so that nobody begins
+    to in between; who has it open and begins afterwards gets SQLite's error that the file was moved.
+    """
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=0)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            if path.stat().st_size:
+                return False
+            path.unlink()
+            return True
+    except sqlite3.Error:
+        return False
+
+
 def is_rolled_back(path: Path) -> bool:
     """After a failure, let SQLite roll back what it still has to, and tell whether it could."""
     try:
-        with closing(_open(path, "mode=rw")):
+        with closing(_open(path, "mode=rw")) as connection:
+            connection.execute("ROLLBACK")
+            # What a write-ahead log holds goes to the file, be it that somebody has the database open still: the failed
+            # connection itself is, as long as a traceback holds one of its cursors.
+            connection.execute("PRAGMA wal_checkpoint")
             return not has_hot_journal(path)
     except sqlite3.Error:
         return False
@@ -162,9 +189,9 @@ def same_content(database: Path, backup: Path) -> bool:
 
 
 def _without_counters(header: bytes) -> tuple[bytes, bytes]:
-    """A database's header without the change counter (24-27), the schema cookie (40-43), which a backup sets anew, and
-    what depends on the counter and the writer (92-99)."""
-    return header[:24], header[28:40] + header[44:92]
+    """A database's header without the journal mode (18-19), which a backup does not share, the change counter (24-27),
+    the schema cookie (40-43), which a backup sets anew, and what depends on the counter and the writer (92-99)."""
+    return header[:18], header[20:24] + header[28:40] + header[44:92]
 
 
 def _open(path: Path, query: str) -> sqlite3.Connection:
@@ -174,9 +201,16 @@ def _open(path: Path, query: str) -> sqlite3.Connection:
         # A read transaction, held until the end: whoever has a lock is met here, and nobody changes what is read.
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
     except sqlite3.Error:
         connection.close()
         raise
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise UnreadableSchemaError(
+            f"{path} is damaged: its schema is not text. Nothing was changed. Run socrates db repair on it, or restore "
+            "a backup."
+        ) from error
     return connection
 
 

@@ -61,6 +61,17 @@ _QUARANTINE = Table(
     ),
     (0,),
 )
+_BACKUP_CHANGES = Table(
+    "v1_backup_changes",
+    (
+        ("run_id", Kind.INTEGER),
+        ("position", Kind.INTEGER),
+        ("kind", Kind.TEXT),
+        ("changed_at", Kind.TIME),
+        ("details", Kind.JSON),
+    ),
+    (0, 1),
+)
 LEDGER_TABLES = tuple(table.name for table in (_DIGESTS, _NOTES, _QUARANTINE, _RUNS))
 """In an order in which they can be emptied."""
 
@@ -149,6 +160,78 @@ def digests_of(target: Target, run: Run, table: str) -> Iterator[tuple[str, byte
         for key, value in rows:
             yield key, bytes(value)
         after = rows[-1][0]
+
+
+def deleted_keys(target: Target, run: Run, table: str) -> frozenset[str]:
+    """The keys of v1's `table` whose records were deleted since `run`; none are known before revision 0004."""
+    if not target.has_table("v1_import_deletions"):
+        return frozenset()
+    sql = "SELECT source_key FROM v1_import_deletions WHERE run_id = ? AND source_table = ?"
+    return frozenset(key for (key,) in target.query(sql, (run.id, table)))
+
+
+class Gap(NamedTuple):
+    """Where the account of an import holds another number of rows than the import reported."""
+
+    kind: str
+    """"digests" or "quarantine"."""
+    table: str
+    """v1's table that the rows are of."""
+    reported: int
+    held: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.table}: {self.held:,} in place of {self.reported:,}"
+
+
+def gaps(target: Target, run: Run) -> list[Gap]:
+    """What was lost of the account of `run`, or put into it, in figures."""
+    ((report,),) = target.query("SELECT report FROM v1_import_runs WHERE id = ?", (run.id,))
+    reported: dict[str, dict[str, int]] = parsed(report).get("tables", {})
+    counted = "SELECT source_table, count(*) FROM {} GROUP BY source_table"
+    digests = dict(target.query(counted.format("v1_import_digests WHERE run_id = ?"), (run.id,)))
+    quarantine = dict(target.query(counted.format("v1_quarantine")))
+    later: dict[str, int] = {}
+    if target.has_table("v1_quarantine_releases"):
+        later = dict(target.query(counted.format("v1_quarantine_releases JOIN v1_quarantine ON id = quarantine_id")))
+    found = []
+    for table in sorted({*reported, *digests, *quarantine}):
+        told = reported.get(table, {})
+        promised = told.get("imported", 0) + later.get(table, 0)
+        found.append(Gap("digests", table, promised, digests.get(table, 0)))
+        found.append(Gap("quarantine", table, told.get("quarantined", 0), quarantine.get(table, 0)))
+    return [gap for gap in found if gap.held != gap.reported]
+
+
+def has_remains(target: Target) -> bool:
+    """Tell whether anything is left of the account of an import whose run is gone."""
+    return any(target.query(f"SELECT 1 FROM {name} LIMIT 1") for name in LEDGER_TABLES)  # noqa: S608
+
+
+class BackupChange(NamedTuple):
+    """A change of ours to v1's own tables."""
+
+    kind: str
+    changed_at: str
+    details: dict[str, Any]
+
+
+DROPPED = "dropped"
+"""The kind of change that leaves none of v1's tables."""
+
+
+def backup_changes(target: Target, run: Run) -> list[BackupChange]:
+    """What was done to v1's tables since `run`, the earliest first; nothing is known before revision 0004."""
+    if not target.has_table("v1_backup_changes"):
+        return []
+    sql = "SELECT kind, changed_at, details FROM v1_backup_changes WHERE run_id = ? ORDER BY position"
+    return [BackupChange(kind, str(at), parsed(details)) for kind, at, details in target.query(sql, (run.id,))]
+
+
+def note_backup_change(target: Target, run: Run, kind: str, details: dict[str, Any]) -> None:
+    """Write down, in the transaction that makes it, a change to v1's tables."""
+    values = (run.id, len(backup_changes(target, run)), kind, _stored(datetime.now(UTC)), json.dumps(details))
+    target.insert(_BACKUP_CHANGES, [values])
 
 
 def _stored(moment: datetime) -> str:

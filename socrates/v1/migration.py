@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect
 
 from socrates.errors import ChangedSinceError, MigrationError, NotRecognisedError, SchemaError
-from socrates.v1.backup import back_up, check_free_space
+from socrates.v1.backup import back_up_as, check_free_space, default_name
 from socrates.v1.check import changes_since, check_source
 from socrates.v1.files import is_rolled_back, read_only, same_content
 from socrates.v1.importer import Progress, import_v1
@@ -162,14 +162,7 @@ class Migration:
         self.downgraded = True
         target = _target(connection)
         run = last_run(target)
-        backups = backups_in(_sqlite(connection)) if self.database is not None else {}
-        if run is not None and run.options.get("v1") is None:
-            gone = [name + BACKUP_SUFFIX for name in run.options["tables"] if name not in backups]
-            if gone:
-                raise MigrationError(
-                    f"v1's rows are gone: there is no {', '.join(gone)}. Nothing was changed. "
-                    "A downgrade would lose everything; restore a backup file instead."
-                )
+        self._require_v1_tables(connection, run)
         if not self.options.discard:
             if run is not None and run.options.get("v1") is not None:
                 raise ChangedSinceError(
@@ -188,6 +181,17 @@ class Migration:
             self._back_up()
         for name in _own_tables():
             target.execute(f"DELETE FROM {name}")  # noqa: S608 - names of this package only
+
+    def _require_v1_tables(self, connection: Connection, run: Run | None) -> None:
+        if run is None or run.options.get("v1") is not None:
+            return
+        backups = backups_in(_sqlite(connection)) if self.database is not None else {}
+        gone = [name + BACKUP_SUFFIX for name in run.options["tables"] if name not in backups]
+        if gone:
+            raise MigrationError(
+                f"v1's rows are gone: there is no {', '.join(gone)}. Nothing was changed. "
+                "A downgrade would lose everything; restore a backup file instead."
+            )
 
     def _require_v1_rows(self, connection: Connection, target: Target, run: Run) -> None:
         raw = _sqlite(connection)
@@ -219,6 +223,26 @@ class Migration:
         if self.database is not None and self.backup is None:
             self._back_up()
 
+    # Revision 0004
+
+    def prepare_account_removal(self, connection: Connection, tables: Sequence[str]) -> None:
+        """Before the account of what came after the import is dropped. Raises MigrationError.
+
+        Whoever dropped v1's tables is told here that there is no way back; whoever deleted records, or imported rows
+        of the quarantine, that this would be lost.
+        """
+        self.check_schema(connection)
+        target = _target(connection)
+        run = last_run(target)
+        self._require_v1_tables(connection, run)
+        if run is not None and not self.options.discard and _filled(target, tables):
+            ((released,),) = target.query("SELECT count(*) FROM v1_quarantine_releases")
+            raise ChangedSinceError(
+                f"rows were written since the import: {changes_since(target, run)}; imported out of quarantine: "
+                f"{released}. Nothing was changed. To lose these changes, run it again with -x discard=1"
+            )
+        self.prepare_removal(connection, tables)
+
     # Common
 
     def _begin_upgrade(self) -> None:
@@ -231,7 +255,7 @@ class Migration:
 
     def _require_unfilled(self, target: Target, tables: Sequence[str]) -> bool:
         """Tell whether one of `tables` holds a row that may be lost. Raises ChangedSinceError when it may not."""
-        filled = [name for name in tables if target.query(f"SELECT 1 FROM {name} LIMIT 1")]  # noqa: S608
+        filled = _filled(target, tables)
         if filled and not self.options.discard:
             raise ChangedSinceError(
                 f"these tables are not empty: {', '.join(filled)}. Nothing was changed. "
@@ -275,7 +299,9 @@ class Migration:
         """After a failure: remove the backup if the file is proven to be as it was, else keep it."""
         if self.committed or self.database is None or self.backup is None:
             return
-        if is_rolled_back(self.database) and same_content(self.database, self.backup):
+        if not self.backup.exists():
+            self.backup = None
+        elif is_rolled_back(self.database) and same_content(self.database, self.backup):
             self.backup.unlink()
             self.backup = None
 
@@ -284,7 +310,8 @@ class Migration:
         database = self.database.resolve()
         directory = self.options.backup_dir or database.parent
         check_free_space(database, directory)
-        self.backup = back_up(database, directory)
+        self.backup = default_name(database, directory)  # known before it is there, so that `undo` finds it
+        back_up_as(database, self.backup)
 
     def _require_empty(self, connection: Connection) -> None:
         tables = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
@@ -311,10 +338,19 @@ class Migration:
             yield None
 
 
+def _filled(target: Target, tables: Sequence[str]) -> list[str]:
+    """Those of `tables` that hold a row."""
+    return [name for name in tables if target.query(f"SELECT 1 FROM {name} LIMIT 1")]  # noqa: S608
+
+
 def require_v1_file(path: Path) -> None:
     """Raises MigrationError unless `path` is a file that v1 wrote. To be asked before anything else is made."""
     with read_only(path) as raw:
-        if recognise(raw, frozenset(), str(path)) is not FileKind.V1:
+        try:
+            kind = recognise(raw, frozenset(), str(path))
+        except sqlite3.Error as error:
+            raise explained(error, path) from error
+        if kind is not FileKind.V1:
             raise NotRecognisedError(f"{path} is not a database that v1 wrote. Nothing was changed.")
 
 

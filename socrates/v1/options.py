@@ -32,6 +32,8 @@ class Options:
     """A file for the report, as JSON."""
     discard: bool = False
     """Let a downgrade lose what was written since the import."""
+    json: bool = False
+    """Tell the outcome, or why there is none, as one JSON object on standard output."""
 
     def as_json(self) -> dict[str, object]:
         """What an import keeps of its options."""
@@ -40,7 +42,7 @@ class Options:
 
 def parse_options(given: Mapping[str, str | list[str]]) -> Options:
     """Read ``-x`` arguments. Raises ConfigurationError for an unknown name or a value that makes no sense."""
-    known = ("url", "dry_run", "v1", "on_bad", "v1_timezone", "backup_dir", "report", "discard")
+    known = ("url", "dry_run", "v1", "on_bad", "v1_timezone", "backup_dir", "report", "discard", "json")
     values: dict[str, str] = {}
     for name, value in given.items():
         if name not in known:
@@ -69,7 +71,13 @@ def parse_options(given: Mapping[str, str | list[str]]) -> Options:
         backup_dir=directory,
         report=report,
         discard=_truth(values, "discard"),
+        json=_truth(values, "json"),
     )
+
+
+def asks_for_json(given: Mapping[str, str | list[str]]) -> bool:
+    """Whether the answer is to be JSON, even if another option makes no sense."""
+    return str(given.get("json", "0")).lower() in _YES
 
 
 def _path(values: Mapping[str, str], name: str) -> Path | None:

@@ -62,7 +62,12 @@ def v1_tables_in(connection: sqlite3.Connection) -> list[str]:
 def backups_in(connection: sqlite3.Connection) -> dict[str, str]:
     """v1 table → the table that keeps it since an in-place upgrade."""
     tables = _objects(connection)
-    return {name: name + BACKUP_SUFFIX for name in V1_TABLES if name + BACKUP_SUFFIX in tables}
+    return {name: name + BACKUP_SUFFIX for name in V1_TABLES if tables.get(name + BACKUP_SUFFIX) == "table"}
+
+
+def tables_in(connection: sqlite3.Connection) -> frozenset[str]:
+    """The names of the tables but SQLite's own."""
+    return frozenset(name for name, kind in _objects(connection).items() if kind == "table")
 
 
 def names_in(connection: sqlite3.Connection) -> frozenset[str]:
@@ -120,7 +125,7 @@ def _objects(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def _has_revision(connection: sqlite3.Connection) -> bool:
-    if "alembic_version" not in _objects(connection):
+    if "alembic_version" not in tables_in(connection):
         return False
     (revisions,) = connection.execute("SELECT count(*) FROM alembic_version").fetchone()
     return bool(revisions)

@@ -9,11 +9,11 @@ _MEANINGS = {
     "SQLITE_BUSY": "is in use: another program holds a lock on it. Close it (v1 too), then run this again.",
     "SQLITE_LOCKED": "is in use: another program holds a lock on it. Close it (v1 too), then run this again.",
     "SQLITE_NOTADB": "is not a SQLite database, or it is encrypted. Name the file projects.db that v1 wrote.",
-    "SQLITE_CORRUPT": "is damaged or cut short. Recover it first (sqlite3's .recover), or use a backup.",
+    "SQLITE_CORRUPT": "is damaged or cut short. Run socrates db repair on it, or restore a backup.",
     "SQLITE_FULL": "cannot grow: the disk is full. Free some space, then run this again.",
     "SQLITE_READONLY": "is read-only. Make it writable, or import it elsewhere with -x v1=PATH.",
     "SQLITE_CANTOPEN": "cannot be opened, or its journal cannot be made. Look at the rights of its directory.",
-    "SQLITE_IOERR": "cannot be read or written: the system reports an error of the disk.",
+    "SQLITE_IOERR": "cannot be read or written: the system reports an error of the disk, which may be full.",
     "SQLITE_INTERRUPT": "was being worked on when the work was interrupted.",
 }
 
@@ -39,4 +39,6 @@ def explained(error: sqlite3.Error, path: Path) -> MigrationError:
             f"{path}: SQLite reports: {error}. Nothing was changed. v1 made no views and no triggers: drop it, "
             "then run this again."
         )
+    if "decode to UTF-8" in str(error):  # Python's own message repeats the value, which may be a key or a hash
+        return MigrationError(f"{path} holds text that is not UTF-8. Nothing was changed.")
     return MigrationError(f"{path}: SQLite reports {name or type(error).__name__}: {error}. Nothing was changed.")

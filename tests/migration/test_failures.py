@@ -11,15 +11,11 @@ import pytest
 from tests.support.migrate import REPOSITORY, alembic, execute, refused, row, sha256, table_names, told, upgrade
 from tests.support.v1_files import V1File
 
-# Ctrl-C in the one moment that cannot be hit from outside: after the commit, before anything is told.
+# Ctrl-C in the one moment that cannot be hit from outside: after the commit, when something is about to be told.
 _INTERRUPT_AFTER_THE_COMMIT = """
 import os, signal, sys
-import sqlalchemy
-close = sqlalchemy.Connection.close
-def close_and_interrupt(connection):
-    os.kill(os.getpid(), signal.SIGINT)
-    close(connection)
-sqlalchemy.Connection.close = close_and_interrupt
+import rich.console
+rich.console.Console.print = lambda *_what, **_how: os.kill(os.getpid(), signal.SIGINT)
 from alembic.config import main
 main(argv=["-c", sys.argv[1], "-x", "url=" + sys.argv[2], "-x", "v1_timezone=UTC", "upgrade", "head"])
 """
@@ -101,6 +97,32 @@ def test_a_source_that_is_none_makes_no_target(tmp_path: Path, kind: str) -> Non
     assert not target.exists()
 
 
+@pytest.mark.parametrize("command", ["downgrade base", "downgrade 0001", "downgrade -1", "stamp head"])
+@pytest.mark.parametrize("options", [{}, {"dry_run": 1}], ids=["", "dry run"])
+def test_what_makes_no_database_makes_no_file(tmp_path: Path, command: str, options: dict[str, int]) -> None:
+    path = tmp_path / "projects.db"
+    assert refused(alembic(path, *command.split(), **options))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_downgrade_of_a_missing_file_says_that_there_is_none(tmp_path: Path) -> None:
+    outcome = alembic(tmp_path / "typo.db", "downgrade", "base")
+    assert f"there is no file {tmp_path / 'typo.db'}" in outcome.err
+
+
+def test_an_upgrade_that_fails_makes_no_file(tmp_path: Path) -> None:
+    source, target = damaged_file(tmp_path / "old.db"), tmp_path / "new.db"
+    assert refused(alembic(target, "upgrade", "head", v1=source, v1_timezone="UTC"))
+    assert not target.exists()
+
+
+def test_an_empty_file_that_was_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "projects.db"
+    path.touch()
+    assert alembic(path, "downgrade", "base").status == 0
+    assert path.read_bytes() == b""
+
+
 def test_names_that_every_row_would_repeat_are_damage(tmp_path: Path) -> None:
     with V1File(tmp_path / "projects.db") as v1:
         v1.add_project(project_id="bomb", categorized_specs={"p" * 100_000: [{} for _ in range(5000)]})
@@ -136,3 +158,22 @@ def test_a_view_in_the_way_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert refused(outcome)
     assert "drop it, then run this again" in told(outcome, tmp_path)
     assert sha256(v1.path) == before
+
+
+@pytest.mark.parametrize("command", [("upgrade", "head"), ("downgrade", "base")])
+def test_a_database_that_a_program_has_open_is_not_migrated(tmp_path: Path, command: tuple[str, str]) -> None:
+    with V1File(tmp_path / "projects.db") as v1:
+        v1.add_project()
+    if command[0] == "upgrade":
+        assert alembic(v1.path, "upgrade", "0003", v1_timezone="UTC").status == 0
+    else:
+        upgrade(v1.path)
+    execute(v1.path, "PRAGMA journal_mode = WAL")
+    with closing(sqlite3.connect(v1.path)) as program:
+        program.execute("SELECT count(*) FROM projects").fetchone()
+        before = table_names(v1.path)
+        outcome = alembic(v1.path, *command)
+        assert refused(outcome)
+        assert "in use" in outcome.err
+        assert table_names(v1.path) == before
+    assert alembic(v1.path, *command).status == 0

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from socrates.cli.main import app
 from socrates.models import Project, User
 from tests.support.expected_rows import actual_tables, assert_imported
-from tests.support.migrate import alembic, execute, refused, rows, sha256, table_names, told, upgrade, value
+from tests.support.migrate import Outcome, alembic, execute, refused, rows, sha256, table_names, told, value
 from tests.support.postgres import connect, query, relations
 from tests.support.postgres import execute as execute_there
 from tests.support.v1_files import V1File
@@ -51,6 +51,13 @@ def earlier(v1_path: Path) -> Path:
     outcome = alembic(v1_path, "upgrade", "0002", v1_timezone="UTC", backup_dir=backups)
     assert outcome.status == 0, outcome
     return v1_path
+
+
+def upgrade(path: Path, **x: object) -> Outcome:
+    """Up to this revision, and no further."""
+    outcome = alembic(path, "upgrade", "0003", v1_timezone="UTC", **x)
+    assert outcome.status == 0, outcome
+    return outcome
 
 
 def schema(path: Path) -> dict[str, str]:
@@ -125,7 +132,7 @@ def test_a_dry_run_changes_nothing(earlier: Path) -> None:
 def test_a_name_that_is_taken_is_refused(earlier: Path, statement: str) -> None:
     execute(earlier, statement)
     before, files = sha256(earlier), sorted(earlier.parent.iterdir())
-    outcome = alembic(earlier, "upgrade", "head")
+    outcome = alembic(earlier, "upgrade", "0003")
     assert refused(outcome), outcome
     assert "names of the new schema" in told(outcome, earlier.parent)
     assert sha256(earlier) == before
@@ -135,7 +142,7 @@ def test_a_name_that_is_taken_is_refused(earlier: Path, statement: str) -> None:
 def test_a_v1_file_whose_owner_took_the_name_is_refused(v1_path: Path) -> None:
     execute(v1_path, "CREATE TABLE knowledge_suggestions (mine)")
     before, files = sha256(v1_path), sorted(v1_path.parent.iterdir())
-    assert refused(alembic(v1_path, "upgrade", "head", v1_timezone="UTC"))
+    assert refused(alembic(v1_path, "upgrade", "0003", v1_timezone="UTC"))
     assert sha256(v1_path) == before
     assert sorted(v1_path.parent.iterdir()) == files
 
@@ -242,7 +249,7 @@ def test_the_archive_is_read_in_the_order_of_its_index(earlier: Path, index: str
 def test_the_archive_is_read_in_the_order_of_its_index_on_postgres(
     postgres_url: str, index: str, statement: Select[Any]
 ) -> None:
-    alembic(postgres_url, "upgrade", "head")
+    alembic(postgres_url, "upgrade", "0003")
     execute_there(
         postgres_url,
         "INSERT INTO users SELECT 'user ' || n, '', now(), 'free', 'active', NULL, NULL, 0, NULL, n % 100 = 0, now()"
@@ -266,14 +273,14 @@ def test_up_down_up_with_data_on_postgres(postgres_url: str, v1_path: Path) -> N
     assert alembic(postgres_url, "upgrade", "0002", v1=v1_path, v1_timezone="UTC").status == 0
     before, content = relations(postgres_url), asyncio.run(_everything(postgres_url))
     assert len(content["v1_import_runs"]) == 1
-    outcome = alembic(postgres_url, "upgrade", "head")
+    outcome = alembic(postgres_url, "upgrade", "0003")
     assert outcome.status == 0, outcome
     assert relations(postgres_url) - before == {*ADDED, "pk_knowledge_suggestions"}
     assert asyncio.run(_everything(postgres_url)) == content | {"knowledge_suggestions": []}
     assert alembic(postgres_url, "downgrade", "0002").status == 0
     assert relations(postgres_url) == before
     assert asyncio.run(_everything(postgres_url)) == content
-    assert alembic(postgres_url, "upgrade", "head").status == 0
+    assert alembic(postgres_url, "upgrade", "0003").status == 0
     assert asyncio.run(_everything(postgres_url)) == content | {"knowledge_suggestions": []}
 
 
@@ -290,7 +297,7 @@ async def _everything(url: str) -> dict[str, list[tuple[Any, ...]]]:
 @pytest.mark.postgres
 @pytest.mark.parametrize("revision", ["0002", "base"])
 def test_a_suggestion_is_not_lost_on_the_way_back_on_postgres(postgres_url: str, revision: str) -> None:
-    alembic(postgres_url, "upgrade", "head")
+    alembic(postgres_url, "upgrade", "0003")
     execute_there(
         postgres_url,
         "INSERT INTO projects SELECT 'project-1', 'x', 'ada', 'discovery', 'active', 'software', 'socratic', '',"

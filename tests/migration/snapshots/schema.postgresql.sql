@@ -388,3 +388,32 @@ CREATE INDEX ix_knowledge_suggestions_project_id_status_created_at ON knowledge_
 CREATE INDEX ix_projects_archived_at_id ON projects (archived_at, id) WHERE is_archived;
 
 CREATE INDEX ix_users_archived_at_username ON users (archived_at, username) WHERE is_archived;
+
+CREATE TABLE v1_import_deletions (
+    run_id BIGINT NOT NULL,
+    source_table TEXT COLLATE "C" NOT NULL,
+    source_key TEXT COLLATE "C" NOT NULL,
+    deleted_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_v1_import_deletions PRIMARY KEY (run_id, source_table, source_key),
+    CONSTRAINT fk_v1_import_deletions_run_id_v1_import_runs FOREIGN KEY(run_id) REFERENCES v1_import_runs (id) ON DELETE CASCADE
+);
+
+CREATE TABLE v1_quarantine_releases (
+    quarantine_id BIGINT NOT NULL,
+    source_key TEXT COLLATE "C" NOT NULL,
+    released_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    correction JSON,
+    CONSTRAINT pk_v1_quarantine_releases PRIMARY KEY (quarantine_id),
+    CONSTRAINT fk_v1_quarantine_releases_quarantine_id_v1_quarantine FOREIGN KEY(quarantine_id) REFERENCES v1_quarantine (id) ON DELETE CASCADE
+);
+
+CREATE TABLE v1_backup_changes (
+    run_id BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    details JSON NOT NULL,
+    CONSTRAINT pk_v1_backup_changes PRIMARY KEY (run_id, position),
+    CONSTRAINT ck_v1_backup_changes_position CHECK (position >= 0),
+    CONSTRAINT fk_v1_backup_changes_run_id_v1_import_runs FOREIGN KEY(run_id) REFERENCES v1_import_runs (id) ON DELETE CASCADE
+);

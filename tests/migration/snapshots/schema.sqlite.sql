@@ -401,3 +401,34 @@ CREATE INDEX ix_knowledge_suggestions_project_id_status_created_at ON knowledge_
 CREATE INDEX ix_projects_archived_at_id ON projects (archived_at, id) WHERE is_archived = 1;
 
 CREATE INDEX ix_users_archived_at_username ON users (archived_at, username) WHERE is_archived = 1;
+
+CREATE TABLE v1_import_deletions (
+    run_id INTEGER NOT NULL,
+    source_table TEXT NOT NULL,
+    source_key TEXT NOT NULL,
+    deleted_at DATETIME NOT NULL,
+    CONSTRAINT pk_v1_import_deletions PRIMARY KEY (run_id, source_table, source_key),
+    CONSTRAINT fk_v1_import_deletions_run_id_v1_import_runs FOREIGN KEY(run_id) REFERENCES v1_import_runs (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID;
+
+CREATE TABLE v1_quarantine_releases (
+    quarantine_id INTEGER NOT NULL,
+    source_key TEXT NOT NULL,
+    released_at DATETIME NOT NULL,
+    correction JSON,
+    CONSTRAINT pk_v1_quarantine_releases PRIMARY KEY (quarantine_id),
+    CONSTRAINT fk_v1_quarantine_releases_quarantine_id_v1_quarantine FOREIGN KEY(quarantine_id) REFERENCES v1_quarantine (id) ON DELETE CASCADE
+);
+
+CREATE TABLE v1_backup_changes (
+    run_id INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    changed_at DATETIME NOT NULL,
+    details JSON NOT NULL,
+    CONSTRAINT pk_v1_backup_changes PRIMARY KEY (run_id, position),
+    CONSTRAINT ck_v1_backup_changes_position CHECK (position >= 0),
+    CONSTRAINT fk_v1_backup_changes_run_id_v1_import_runs FOREIGN KEY(run_id) REFERENCES v1_import_runs (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID;

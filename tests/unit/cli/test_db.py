@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import socrates
+from socrates import sync
 from socrates.cli.main import app
-from tests.support.migrate import execute, sha256, table_names, value
+from tests.support.migrate import execute, rows, sha256, table_names, value
 from tests.support.v1_files import V1File
 from tests.unit.v1.samples import SAMPLES
 
@@ -71,7 +72,7 @@ def test_an_option_that_makes_no_sense_is_refused(database: Path, arguments: tup
     assert sha256(database) == before
 
 
-@pytest.mark.parametrize("command", ["upgrade", "downgrade", "check", "show"])
+@pytest.mark.parametrize("command", ["upgrade", "downgrade", "check", "show", "status"])
 def test_what_is_no_database_is_refused(command: str, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("no database, but a text that is long enough to look at")
@@ -138,6 +139,8 @@ def test_a_check_names_what_changed_and_does_not_fail_for_it(upgraded: Path) -> 
         "DELETE FROM users WHERE username = (SELECT min(username) FROM users)",
         "DELETE FROM users_v1_backup WHERE username = (SELECT min(username) FROM users)",
         "UPDATE users_v1_backup SET data = x'80042e' WHERE username = (SELECT min(username) FROM users)",
+        "DELETE FROM conversation_messages WHERE position = 0",
+        "DELETE FROM v1_import_digests WHERE source_table = 'api_keys'",
     ],
 )
 def test_a_check_fails_when_rows_are_missing_or_differ(upgraded: Path, statement: str) -> None:
@@ -145,6 +148,36 @@ def test_a_check_fails_when_rows_are_missing_or_differ(upgraded: Path, statement
     result = db("check", upgraded)
     assert result.exit_code == 1
     assert "The check failed" in result.stderr
+
+
+def test_a_check_tells_what_was_deleted_from_what_was_lost(upgraded: Path) -> None:
+    note, other = [key for (key,) in rows(upgraded, "SELECT id FROM project_notes ORDER BY id LIMIT 2")]
+    with sync.Store.open(upgraded) as store, store.begin() as unit:
+        unit.notes.delete(note)
+    result = db("check", upgraded)
+    assert result.exit_code == 0
+    assert f"Deleted since: 1: project_notes {note!r}" in result.stdout
+    assert "The import is proven" in result.stdout
+    execute(upgraded, "DELETE FROM project_notes WHERE id = ?", other)
+    result = db("check", upgraded)
+    assert result.exit_code == 1
+    assert f"Deleted since: 1: project_notes {note!r}" in result.stdout
+    assert f"Missing, though nobody deleted it: 1: project_notes {other!r}" in result.stdout
+    assert "The import is proven" not in result.stdout
+
+
+def test_a_check_names_what_the_account_has_lost(upgraded: Path) -> None:
+    execute(upgraded, "DELETE FROM v1_import_digests WHERE source_table = 'api_keys'")
+    assert (
+        "The account of the import is not whole: digests of api_keys: 0 in place of 2" in db("check", upgraded).stdout
+    )
+
+
+def test_a_check_does_not_take_a_lost_account_for_a_database_without_an_import(upgraded: Path) -> None:
+    execute(upgraded, "DELETE FROM v1_import_runs")
+    result = db("check", upgraded)
+    assert_refused(result)
+    assert "no account of an import" in result.stderr
 
 
 def test_a_check_of_a_new_database_has_nothing_to_prove(tmp_path: Path) -> None:
@@ -173,6 +206,16 @@ def test_show_lists_projects_with_team_and_messages(tmp_path: Path) -> None:
     assert "archived" in result.stdout
     assert "(2 messages)" in result.stdout
     assert "Members do." in result.stdout
+
+
+def test_show_reads_no_more_than_it_shows(upgraded: Path) -> None:
+    execute(upgraded, "UPDATE projects SET extra = '{nonsense'")
+    assert db("show", upgraded).exit_code == 0
+
+
+def test_show_of_a_text_that_is_none_is_refused(upgraded: Path) -> None:
+    execute(upgraded, "UPDATE projects SET name = CAST(x'ff' AS TEXT)")
+    assert_refused(db("show", upgraded))
 
 
 def test_show_of_an_empty_database_shows_no_project(tmp_path: Path) -> None:

@@ -59,6 +59,9 @@ CONTRACT = {
     "v1_import_runs": "id* source started_at finished_at? timezone options report",
     "v1_import_digests": "run_id* source_table* source_key* digest",
     "v1_import_notes": "run_id* position* source_table source_key? kind field original",
+    "v1_import_deletions": "run_id* source_table* source_key* deleted_at",
+    "v1_quarantine_releases": "quarantine_id* source_key released_at correction?",
+    "v1_backup_changes": "run_id* position* kind changed_at details",
 }
 """Table by table, the columns in order: `*` is part of the primary key, `?` allows NULL."""
 
@@ -197,6 +200,7 @@ def test_no_column_holds_a_pickle_and_users_are_soft_references() -> None:
         "projects",
         "project_notes",
         "v1_import_runs",
+        "v1_quarantine",
     }
 
 

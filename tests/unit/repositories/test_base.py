@@ -76,6 +76,19 @@ def test_a_time_of_any_zone_becomes_the_same_moment_in_utc() -> None:
         utc(datetime(2026, 1, 2))
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-2))),
+        datetime(1, 1, 1, 1, tzinfo=timezone(timedelta(hours=2))),
+    ],
+    ids=["after all", "before all"],
+)
+def test_a_time_that_has_no_year_in_utc_is_refused(moment: datetime) -> None:
+    with pytest.raises(InvalidValueError, match="years 1 to 9999 in UTC"):
+        utc(moment)
+
+
 def test_what_is_not_known_is_named_together_with_what_is() -> None:
     only_known("thing", {}, ["a", "b"])
     only_known("thing", {"a": 1, "b": 2}, ["a", "b"])

@@ -13,7 +13,7 @@ from socrates.frozen import freeze
 from socrates.repositories.projects import ProjectRepository
 from socrates.store import Store, UnitOfWork
 from socrates.views import Analytics, CategoryScore, Spec
-from tests.support.stores import fresh_store
+from tests.support.stores import fresh_store, thrown_away
 from tests.unit.repositories.plans import steps_of
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -178,6 +178,12 @@ async def test_unknown_projects_are_not_found_by_writes_and_have_nothing_to_read
         projects = store.projects
         for read in (projects.phase_scores, projects.category_scores, projects.specs, projects.maturity_events):
             assert await read("p") == ()
+
+
+async def test_a_phase_that_cannot_be_one_is_refused_by_the_call_and_not_by_a_later_one(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store, thrown_away(store) as unit:
+        with pytest.raises(InvalidValueError, match="surrogates"):
+            await unit.projects.save_category_scores("p", "\ud800", [])
 
 
 async def test_times_without_a_zone_are_refused(tmp_path: Path) -> None:

@@ -285,5 +285,5 @@ async def test_writes_cost_a_statement_and_one_more_for_tags(tmp_path: Path) -> 
         with counted(store) as cost:
             async with store.begin() as unit:
                 await unit.notes.delete("n")
-        assert (len(cost.statements), cost.crossings) == (1, 2)
+        assert (len(cost.statements), cost.crossings) == (2, 2)
         assert "SCAN" not in await query_plan(store, cost.statements)

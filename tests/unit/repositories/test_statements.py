@@ -88,7 +88,7 @@ WRITES: dict[str, tuple[int, int, Callable[[UnitOfWork], Awaitable[Any]]]] = {
     "archive": (1, 2, lambda unit: unit.projects.archive("p")),
     "archive again": (2, 3, lambda unit: unit.projects.archive("dated")),
     "restore": (1, 2, lambda unit: unit.projects.restore("dated")),
-    "delete": (1, 2, lambda unit: unit.projects.delete("p")),
+    "delete": (2, 2, lambda unit: unit.projects.delete("p")),
     "transfer": (2, 2, lambda unit: unit.projects.transfer("p", "bob")),
     "add_member": (3, 4, lambda unit: unit.projects.add_member("p", "cid")),
     "update_member to lead": (2, 3, lambda unit: unit.projects.update_member("p", "bob", role="lead")),

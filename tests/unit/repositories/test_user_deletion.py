@@ -142,7 +142,7 @@ async def test_a_deletion_costs_the_same_for_any_number_of_projects(tmp_path: Pa
                 outcome = await delete(store)
             assert (len(outcome.transferred), len(outcome.deleted_projects)) == (count, count)
             costs.append((len(cost.statements), cost.crossings))
-        assert costs == [(11, 4), (11, 4)]
+        assert costs == [(13, 4), (13, 4)]
         assert "SCAN" not in await query_plan(store, cost.statements)
 
 

@@ -83,7 +83,7 @@ def test_nothing_has_changed_after_an_import(changes: Callable[[], Changes], sou
         ("UPDATE projects SET name = 'other' WHERE id = 'project-7'", "projects 'project-7'"),
         ("UPDATE projects SET progress = progress + 1 WHERE id = 'project-7'", "projects 'project-7'"),
         ("UPDATE projects SET extra = '{\"a\": 1}' WHERE id = 'project-7'", "projects 'project-7'"),
-        ("DELETE FROM conversation_messages WHERE project_id = 'project-7'", "projects 'project-7'"),
+        ("DELETE FROM project_requirements WHERE project_id = 'project-7'", "projects 'project-7'"),
         ("UPDATE team_members SET is_active = 0 WHERE project_id = 'project-59'", "projects 'project-59'"),
         ("INSERT INTO project_constraints VALUES ('project-0', 99, 'more')", "projects 'project-0'"),
         ("UPDATE users SET is_archived = 1 WHERE username = 'Ada'", "users 'Ada'"),
@@ -104,6 +104,16 @@ def test_a_missing_row_is_found_wherever_it_was(changes: Callable[[], Changes], 
     found = changes()
     assert found.missing.first == [f"projects '{key}'"]
     assert (found.equal, found.added.count, found.changed.count) == (RECORDS - 1, 0, 0)
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_message_that_is_missing_is_no_mere_change(
+    changes: Callable[[], Changes], database: Path, position: int
+) -> None:
+    execute(database, "DELETE FROM conversation_messages WHERE project_id = 'project-7' AND position = ?", position)
+    found = changes()
+    assert found.changed.first == ["projects 'project-7'"]
+    assert found.missing.first == ["conversation_messages 'project-7'"]
 
 
 @pytest.mark.parametrize("name", ["", "aaa", "zzz", "é"])
