@@ -21,7 +21,7 @@ from socrates.cli.command import (
     sqlite_file,
 )
 from socrates.database.migrations import head_revision
-from socrates.errors import NotRecognisedError
+from socrates.errors import MigrationError
 from socrates.v1.backup import back_up_to
 from socrates.v1.contents import Contents, contents_of
 from socrates.v1.files import read_only
@@ -103,7 +103,7 @@ def _revision(path: Path) -> str | None:
     try:
         with read_only(path) as connection:
             return contents_of(connection, path).revision
-    except (NotRecognisedError, sqlite3.Error):
+    except (MigrationError, sqlite3.Error):
         return None
 
 

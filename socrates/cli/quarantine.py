@@ -14,6 +14,7 @@ from socrates.cli.command import (
     Database,
     answer,
     answering,
+    interruptible,
     reading,
     require_head,
     say,
@@ -21,6 +22,7 @@ from socrates.cli.command import (
 )
 from socrates.errors import BusyError, ConfigurationError
 from socrates.v1.corrections import Correction
+from socrates.v1.exclusive import uninterrupted
 from socrates.v1.files import require_readable, require_writable
 from socrates.v1.ledger import Run, last_run
 from socrates.v1.quarantine import Held, Outcome, Retry, chosen, held
@@ -33,7 +35,6 @@ app = typer.Typer(
 )
 
 _WAIT_SECONDS = 5
-_INTERRUPTED = 130
 _LONGEST_KEY = 60
 
 _Ids = Annotated[list[int] | None, typer.Option("--id", metavar="N", help="This row only; may be repeated.")]
@@ -93,10 +94,11 @@ def retry(
     All in one transaction. Nothing that is there is overwritten. Exit status 1 when some of the rows still cannot be
     imported.
     """
-    with answering(as_json):
+    writing = _Writing(keep=not dry_run)
+    with answering(as_json), interruptible(as_json, writing.state):
         path, timezone = sqlite_file(database), _timezone(x or [])
         files = None if corrected is None else CorrectedFiles(corrected)
-        with _writing(path, keep=not dry_run) as connection:
+        with writing.transaction(path) as connection:
             require_head(connection, path)
             outcomes = _retry(Target(connection), ids or [], files, timezone)
         remaining = sum(not outcome.imported for outcome in outcomes)
@@ -130,41 +132,42 @@ def _timezone(x: list[str]) -> str | None:
     return zones[0] if zones else None
 
 
-@contextmanager
-def _writing(path: Path, *, keep: bool) -> Iterator[sqlite3.Connection]:
-    """The SQLite file in one write transaction, which is rolled back in the end unless it is to be kept.
+class _Writing:
+    """One write transaction on a SQLite file, which is rolled back in the end unless it is to be kept."""
 
-    Other programs may have the file open. Raises BusyError when one of them writes for too long, DatabaseError.
-    """
-    require_readable(path)
-    require_writable(path)
-    uri = f"{path.resolve().as_uri()}?mode=rw"
-    try:
-        with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)) as connection:
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT" if keep else "ROLLBACK")
-            except BaseException as failure:
-                was_open = connection.in_transaction
-                if was_open:
-                    connection.execute("ROLLBACK")
-                if isinstance(failure, KeyboardInterrupt):
-                    _tell_interrupt(imported=keep and not was_open)
-                raise
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise BusyError(
-                f"{path} is in use: another program writes to it. Nothing was changed. Try again later."
-            ) from error
-        raise explained(error, path) from error
+    def __init__(self, *, keep: bool) -> None:
+        self._keep = keep
+        self._kept = False
 
+    def state(self) -> str:
+        """What was done, for an owner who interrupts it."""
+        return "but the rows had been imported by then" if self._kept else "nothing was changed"
 
-def _tell_interrupt(*, imported: bool) -> None:
-    state = "the rows had been imported by then" if imported else "nothing was changed"
-    say(f"interrupted: {state}", err=True)
-    raise typer.Exit(_INTERRUPTED)
+    @contextmanager
+    def transaction(self, path: Path) -> Iterator[sqlite3.Connection]:
+        """Other programs may have the file open. Raises BusyError when one writes for too long, DatabaseError."""
+        require_readable(path)
+        require_writable(path)
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        try:
+            with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)) as connection:
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    with uninterrupted():
+                        connection.execute("COMMIT" if self._keep else "ROLLBACK")
+                        self._kept = self._keep
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise BusyError(
+                    f"{path} is in use: another program writes to it. Nothing was changed. Try again later."
+                ) from error
+            raise explained(error, path) from error
 
 
 def _since(target: Target) -> dict[str, Any] | None:

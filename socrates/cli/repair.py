@@ -40,7 +40,7 @@ def repair(database: Database = None, yes: Yes = False, as_json: AsJson = False)
     with answering(as_json):
         path = sqlite_file(database).resolve()
         work = Repair(path)
-        with interruptible(as_json, lambda: _state(work)), _explained(path):
+        with interruptible(as_json, work.state), _explained(path):
             found = diagnose(path)
             if found.plan:
                 _mend(work, found, yes, as_json)
@@ -48,7 +48,7 @@ def repair(database: Database = None, yes: Yes = False, as_json: AsJson = False)
                 print_json(_facts(found, work))
             else:
                 _print_findings(found)
-        if (work.rescues or work.remaining) if work.is_over else found.findings:
+        if (work.rescues or work.remaining or work.doubt) if work.is_over else found.findings:
             raise typer.Exit(FAILED)
 
 
@@ -76,10 +76,6 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise refusal(error, path) from error
-
-
-def _state(work: Repair) -> str:
-    return "but the repair was done already" if work.is_over else "nothing was changed"
 
 
 def _facts(found: Diagnosis, work: Repair) -> dict[str, Any]:
@@ -122,11 +118,13 @@ def _print_repair(work: Repair) -> None:
         say(f"The damaged file is kept as {work.replaced}")
     if work.backup is not None:
         say(f"Backup: {work.backup}")
+    if work.doubt is not None:
+        say(f"Note: {work.doubt}")
     for finding in work.remaining:
         say(f"What stays: {finding.kind.value}: {finding}")
     if not work.is_over:
         say("Nothing could be mended. Nothing was changed.")
-    elif work.rescues or work.remaining:
+    elif work.rescues or work.remaining or work.doubt:
         say(f"{work.database} is repaired, as far as it can be.")
     else:
         say(f"{work.database} is repaired.")

@@ -34,7 +34,7 @@ from socrates.v1.files import read_only
 from socrates.v1.layout import TABLES_OF
 from socrates.v1.ledger import last_run
 from socrates.v1.reader import V1Reader
-from socrates.v1.restore import put_in_place
+from socrates.v1.restore import ReplacedError, put_in_place
 from socrates.v1.retrieval import Retrieval
 from socrates.v1.shapes import backups_in
 from socrates.v1.target import Target
@@ -65,6 +65,8 @@ class Repair:
     kept_rows: Counter[str] = field(default_factory=Counter)
     is_over: bool = False
     """Whether the database is changed by now."""
+    doubt: str | None = None
+    """What failed after that, if anything."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -73,6 +75,7 @@ class Repair:
             "remaining": [finding.as_json() for finding in self.remaining],
             "backup": None if self.backup is None else str(self.backup),
             "replaced": None if self.replaced is None else str(self.replaced),
+            "doubt": self.doubt,
             "kept": None if self.kept is None else {"file": str(self.kept), "rows": dict(self.kept_rows)},
         }
 
@@ -107,6 +110,14 @@ class Repair:
         `suspects`: indexes that do not fit their tables. Raises BusyError or DatabaseError, and then nothing was
         changed.
         """
+        try:
+            self._carry_over(suspects)
+        except OSError as error:
+            if not self.is_over:
+                raise
+            self.doubt = self.doubt or f"what is left of the work could not be tidied up: {error}"
+
+    def _carry_over(self, suspects: frozenset[str]) -> None:
         path = self.database
         size = sum(beside.stat().st_size for beside in _files(path))
         require_space(path.parent, _ROOM * size)
@@ -125,15 +136,20 @@ class Repair:
                 self.kept, self.kept_rows = kept.finish(), kept.tables
                 if _fingerprint(path) != before:
                     raise BusyError(f"{path} changed while it was read. Nothing was changed. Close what uses it.")
-                self.replaced = put_in_place(new, path)
+                try:
+                    self.replaced = put_in_place(new, path)
+                except ReplacedError as error:
+                    self.replaced, self.doubt = error.kept, str(error)
                 self.is_over, self.remaining = True, after.findings
                 self.rescues = [rescue for rescue in rescues if not rescue.is_whole]
                 kept.stays = True
-            if _shape(path) != held:
-                raise DatabaseError(
-                    f"{path} was replaced, and is not what it should be: somebody may be writing to it already. "
-                    f"The damaged file is kept as {self.replaced}."
-                )
+            self.doubt = _doubt(path, held) or self.doubt
+
+    def state(self) -> str:
+        """What was done, for an owner who interrupts it."""
+        if not self.is_over:
+            return "nothing was changed"
+        return f"but the repair was done already; what was there before is kept as {self.backup or self.replaced}"
 
     def _salvage(self, damaged: Path, new: Path, kept: KeptRows, suspects: frozenset[str]) -> list[Rescue]:
         try:
@@ -156,6 +172,15 @@ class Repair:
             if damage(connection):
                 raise DatabaseError(f"what was read of {self.database} makes no sound database. Nothing was changed.")
         return after
+
+
+def _doubt(path: Path, held: Sequence[object]) -> str | None:
+    """Why a database that was put in place may not be what it should be."""
+    try:
+        same = _shape(path) == held
+    except (sqlite3.Error, DatabaseError) as error:
+        return f"it could not be read back: {error}".replace(" Nothing was changed.", "")
+    return None if same else "it is not what it should be: somebody may be writing to it already"
 
 
 def _mend(connection: sqlite3.Connection, kept: KeptRows, rescues: Mapping[str, Rescue]) -> list[str]:

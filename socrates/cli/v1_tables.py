@@ -22,7 +22,7 @@ from socrates.cli.command import (
     sqlite_file,
 )
 from socrates.errors import ChangedSinceError, MigrationError
-from socrates.v1.backup import back_up, require_space
+from socrates.v1.backup import back_up_as, default_name, require_space
 from socrates.v1.exclusive import uninterrupted
 from socrates.v1.files import require_readable, require_writable
 from socrates.v1.ledger import DROPPED, note_backup_change
@@ -93,16 +93,20 @@ class Dropping:
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if not self.dropped:  # SQLite itself rolls back when the disk is full
                 self._remove_backup()
             raise
 
     def state(self) -> str:
         """What was done, for an owner who interrupts it."""
-        return "but v1's tables were dropped by then" if self.dropped else "nothing was changed"
+        if not self.dropped:
+            return "nothing was changed"
+        backup = "" if self.backup is None else f"; the backup is {self.backup}"
+        return f"but v1's tables were dropped by then{backup}"
 
     def _remove_backup(self) -> None:
         if self.backup is not None:
-            self.backup.unlink()
+            self.backup.unlink(missing_ok=True)
             self.backup = None
 
     def _drop(self, connection: sqlite3.Connection, path: Path) -> dict[str, int]:
@@ -119,7 +123,8 @@ class Dropping:
         if self._keep_backup:
             directory = path.resolve().parent
             require_space(directory, 2 * path.stat().st_size)  # the backup, and the smaller file that SQLite writes
-            self.backup = back_up(path, directory)
+            self.backup = default_name(path, directory)  # known before it is there, so that it is found after a failure
+            back_up_as(path, self.backup)
         counts = {name: _count(connection, name) for name in tables.values()}
         for name in counts:
             connection.execute(f'DROP TABLE "{name}"')

@@ -48,17 +48,22 @@ def only_user(database: Path) -> Iterator[sqlite3.Connection]:
         try:
             yield connection
         except BaseException:
-            if mode == "wal":
-                # Suppressed, because a store does the same when it opens the database.
-                with suppress(sqlite3.Error):
-                    connection.rollback()
-                    connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            _set_back(connection, mode)
             raise
+
+
+def _set_back(connection: sqlite3.Connection, mode: str) -> None:
+    if mode == "wal":
+        # Suppressed, because a store does the same when it opens the database.
+        with suppress(sqlite3.Error):
+            connection.rollback()
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
 
 
 def _opened_alone(database: Path) -> tuple[sqlite3.Connection, str]:
     """The connection, and the journal mode that was found. Raises sqlite3.Error."""
     connection = sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None)
+    mode = ""
     try:
         # From now on a lock that is taken is kept until the connection is closed.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
@@ -69,6 +74,7 @@ def _opened_alone(database: Path) -> tuple[sqlite3.Connection, str]:
         # The index of a -wal that is gone, which a crash or a reader left.
         database.with_name(f"{database.name}-shm").unlink(missing_ok=True)
     except BaseException:
+        _set_back(connection, mode)
         connection.close()
         raise
     return connection, mode

@@ -29,7 +29,7 @@ REQUIRED = _Required()
 
 _INT64 = range(-(2**63), 2**63)
 _DECIMAL_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_TEXT, _DICT = frozenset({str}), frozenset({dict})
+_TEXT, _DICT, _CONTAINERS = frozenset({str}), frozenset({dict}), frozenset({dict, list, tuple, set})
 _PLANS_KEPT = 1000
 _ITEM_COST, _ODD_ITEM_COST = 130, 350  # a row of its own; its text and its original
 _ENTRY_COST, _FIELD_COST = 100, 40
@@ -149,7 +149,21 @@ def text_items(value: object, reading: Reading, where: Where, key: str) -> list[
     reading.budget.spend(_ODD_ITEM_COST * sum(type(item) is not str for item in items))
     odd = [[position, item] for position, item in enumerate(items) if type(item) is not str]
     reading.note("item_not_text", path(where, key), odd)
-    return [str(item) for item in items]
+    return [_shown(item) if type(item) in _CONTAINERS else str(item) for item in items]
+
+
+def _shown(value: object) -> str:
+    """What `repr` gives, but with the members of sets in order: their own changes from process to process, and with it
+    would the digest of what a row becomes."""
+    if isinstance(value, set):
+        return f"{{{', '.join(sorted(map(_shown, value)))}}}" if value else "set()"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_shown(key)}: {_shown(member)}' for key, member in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)
 
 
 def json_of_texts(texts: list[str], reading: Reading) -> str:

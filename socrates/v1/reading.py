@@ -96,7 +96,7 @@ class Reading:
         for key in source:
             check_key(key)
         unknown = {key: value for key, value in source.items() if key not in known}
-        for key in own.keys() & unknown.keys():
+        for key in [name for name in own if name in unknown]:
             unknown[free_name(key, {*own, *unknown})] = unknown.pop(key)
         for key in unknown:
             self.note("unknown_key", path(where, key))  # without the value: it may be a secret, and extra has it

@@ -47,6 +47,14 @@ _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _STEP = 1024 * 1024
 
 
+class ReplacedError(MigrationError):
+    """The database is replaced, and the old file kept as `kept`, but something failed after that."""
+
+    def __init__(self, message: str, kept: Path | None) -> None:
+        super().__init__(message)
+        self.kept = kept
+
+
 class Restoration:
     """One restore: `examine` tells what would replace what, `run` does it."""
 
@@ -111,18 +119,22 @@ class Restoration:
         place = self.database.resolve()
         new = default_name(place, place.parent, "new")
         new = new.with_name(new.name + RESTORING)
-        with _reading(self.backup) as source:
-            if contents_of(source, self.backup) != self.incoming:
-                raise MigrationError(f"{self.backup} was not examined, or has changed since. Nothing was changed.")
-            held = shape(source)
-            with explaining(f"{self.database} could not be replaced"):
-                require_space(place.parent, size_of(source))
-                write_copy(source, new, like=place if place.exists() else self.backup)
         try:
+            with _reading(self.backup) as source:
+                if contents_of(source, self.backup) != self.incoming:
+                    raise MigrationError(f"{self.backup} was not examined, or has changed since. Nothing was changed.")
+                held = shape(source)
+                with explaining(f"{self.database} could not be replaced"):
+                    require_space(place.parent, size_of(source))
+                    write_copy(source, new, like=place if place.exists() else self.backup)
             with uninterrupted():
-                self.kept = put_in_place(new, self.database)
+                untidy = None
+                try:
+                    self.kept = put_in_place(new, self.database)
+                except ReplacedError as error:
+                    self.kept, untidy = error.kept, str(error)
                 self.done = True
-                self.doubt = _doubt(self.database, held)
+                self.doubt = _doubt(self.database, held) or untidy
         finally:
             if not self.done:
                 new.unlink(missing_ok=True)
@@ -199,9 +211,7 @@ def put_in_place(new: Path, database: Path) -> Path | None:
             new.unlink(missing_ok=True)
             sync(database.resolve().parent)
         except OSError as error:
-            raise MigrationError(
-                f"{database} was replaced, and the old file is kept as {kept}; then: {error}"
-            ) from error
+            raise ReplacedError(f"what is left of the work could not be tidied up: {error}", kept) from error
         return kept
 
 

@@ -114,9 +114,12 @@ def _merge(first: _Member, second: _Member) -> None:
     if first.role is None:
         first.role = second.role
     for name, value in second.extra.items():
-        if name == UNREADABLE and name in first.extra:
-            first.extra[name] = {**value, **first.extra[name]}
-        elif first.extra.setdefault(name, value) != value:
+        there = first.extra.setdefault(name, value)
+        if there == value:
+            continue
+        if name == UNREADABLE and type(there) is dict and type(value) is dict:
+            first.extra[name] = {**value, **there}
+        else:
             first.extra[free_name(name, first.extra, first.numbers)] = value
 
 

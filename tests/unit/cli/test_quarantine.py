@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from socrates import NewMessage, sync
 from socrates.cli import quarantine
+from socrates.cli.command import interruptible
 from socrates.cli.main import app as main_app
 from socrates.tagged_json import decode
 from tests.support.migrate import alembic, execute, json_value, refused, row, rows, sha256, upgrade, value
@@ -363,7 +364,8 @@ def test_ctrl_c_takes_it_all_back_and_says_so(database: Path, capsys: pytest.Cap
     before = sha256(database)
 
     def interrupted() -> None:
-        with quarantine._writing(database, keep=True) as connection:
+        writing = quarantine._Writing(keep=True)
+        with interruptible(False, writing.state), writing.transaction(database) as connection:
             connection.execute("DELETE FROM users")
             raise KeyboardInterrupt
 

@@ -1,6 +1,9 @@
 """Writes pickles opcode by opcode, for what no pickler would write."""
 
+import pickle
+import pickletools
 import struct
+from typing import Any
 
 PROTOCOL_4 = b"\x80\x04"
 NONE, STOP, MARK, EMPTY_LIST, EMPTY_DICT, EMPTY_SET, EMPTY_TUPLE = b"N", b".", b"(", b"]", b"}", b"\x8f", b")"
@@ -48,6 +51,11 @@ def get(index: int) -> bytes:
     return b"h" + bytes([index]) if index < 256 else b"j" + index.to_bytes(4, "little")
 
 
+def put(index: int) -> bytes:
+    """A place in the memo for the value on top of the stack."""
+    return b"q" + bytes([index]) if index < 256 else b"r" + index.to_bytes(4, "little")
+
+
 def list_of(items: bytes) -> bytes:
     """A list of what `items` pushes."""
     return EMPTY_LIST + MARK + items + APPENDS
@@ -68,6 +76,26 @@ def whole(code: bytes) -> bytes:
     return PROTOCOL_4 + code + STOP
 
 
+def dict_of(items: bytes) -> bytes:
+    """A dict of the keys and values that `items` pushes in turn."""
+    return EMPTY_DICT + MARK + items + SET_ITEMS
+
+
+def entry(**fields: bytes) -> bytes:
+    """A dict with these texts as keys."""
+    return dict_of(b"".join(text(name) + value for name, value in fields.items()))
+
+
+def shared(value: bytes, count: int, index: int) -> bytes:
+    """A list that holds one value `count` times; `index` is the next free one of the memo."""
+    return list_of(value + MEMOIZE + get(index) * (count - 1))
+
+
+def frame(length: int) -> bytes:
+    """FRAME."""
+    return b"\x95" + length.to_bytes(8, "little")
+
+
 def record(value: bytes, key: bytes = b"\x8c\x01k") -> bytes:
     """A pickle of a dict with one entry."""
     return whole(EMPTY_DICT + key + value + SET_ITEM)
@@ -79,3 +107,11 @@ def doubling_tuples(levels: int) -> bytes:
     for level in range(levels):
         code += get(level) + TUPLE2 + MEMOIZE
     return code
+
+
+def with_field(record: dict[str, Any], name: str, value: bytes) -> bytes:
+    """A pickle of `record` whose field `name` holds what the code `value` leaves, which begins with an empty memo."""
+    rest = pickle.dumps({key: field for key, field in record.items() if key != name}, 3)
+    # Protocol 3 has no frames, and names the indices of its memo: it writes over those of the code.
+    entries = next(position for opcode, _, position in pickletools.genops(rest) if opcode.name == "MARK")
+    return PROTOCOL_4 + EMPTY_DICT + text(name) + value + SET_ITEM + rest[entries:]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from socrates.errors import DamagedRecordError
 from socrates.v1.opcodes import follow
-from socrates.v1.scan import FAST_LANE_BYTES, MAX_REDUCES, _fast_lane, scan
+from socrates.v1.scan import FAST_LANE_BYTES, MAX_NUMBERS, MAX_REDUCES, MAX_REDUCES_BY_BYTES, _fast_lane, scan
 from socrates.v1.unpickling import load
 from tests.support.v1_records import LEARNED, project_record, user_record
 from tests.unit.v1 import assembly as a
@@ -142,3 +142,47 @@ def test_many_calls_are_left_to_the_second_lane() -> None:
 )
 def test_the_first_lane_leaves_to_the_second(what: str, blob: bytes) -> None:
     assert not _fast_lane(blob), what
+
+
+NUMBERS = {"BININT2": a.number(1000), "BININT": a.number(-1), "BINFLOAT": a.real(0.1), "LONG1": a.number(2**40)}
+BETWEEN = {
+    "MEMOIZE": a.MEMOIZE,
+    "BINPUT": a.put(7),
+    "LONG_BINPUT": a.put(300),
+    "an APPENDS of nothing": a.MARK + a.APPENDS + a.MEMOIZE,
+    "a SETITEMS of nothing": a.MARK + a.SET_ITEMS + a.MEMOIZE,
+    "a frame": a.frame(0) + a.MEMOIZE,
+    "a frame in an APPENDS of nothing": a.MARK + a.frame(0) + a.APPENDS + a.MEMOIZE,
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS.keys())
+@pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN.keys())
+def test_a_number_that_is_memoized_is_left_to_the_second_lane(number: bytes, between: bytes) -> None:
+    # As a key it could be looked up in two bytes, and cost as much as walking through the whole dict.
+    assert _fast_lane(a.record(number))
+    assert not _fast_lane(a.record(number + between))
+
+
+@pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS.keys())
+def test_many_numbers_are_left_to_the_second_lane_which_bounds_them_as_keys(number: bytes) -> None:
+    assert accepted(a.record(a.list_of(number * (2 * MAX_NUMBERS + 1))))
+    assert not accepted(a.record(a.dict_of((number + a.NONE) * (2 * MAX_NUMBERS + 1))))
+
+
+def test_the_longer_the_blob_the_fewer_calls_pass_the_first_lane() -> None:
+    # What a call gives can be memoized, and looked up as a key in three bytes of the blob.
+    times = {str(n): LEARNED.replace(year=1 + n) for n in range(200)}
+    assert _fast_lane(pickle.dumps(times, 4))
+    long = pickle.dumps(times | {"padding": ["x" * 200] * 2 + [f"{n:0200}" for n in range(800)]}, 4)
+    assert 3 * 200 * len(long) > MAX_REDUCES_BY_BYTES
+    assert not _fast_lane(long)
+    assert accepted(long)
+
+
+def test_a_long_text_passes_the_first_lane_unless_there_is_room_for_looking_it_up_often() -> None:
+    long = a.text("x" * 100_000)
+    assert _fast_lane(a.record(long))
+    keys = a.dict_of(long + a.NONE + long + a.MEMOIZE + a.NONE + (a.get(0) + a.NONE) * 50_000)
+    assert not _fast_lane(a.record(keys))
+    assert not accepted(a.record(keys))

@@ -168,6 +168,13 @@ def test_what_is_no_team_is_damage(members: Any, collaborators: Any) -> None:
         Team(members, collaborators)
 
 
+@pytest.mark.parametrize(("first", "second"), [("x", "y"), ("x", {}), ({"joined_at": "x"}, None), ([], "x")])
+def test_foreign_values_under_our_own_key_stand_side_by_side_when_they_are_merged(first: Any, second: Any) -> None:
+    # Nobody but us writes this key, and we write a dict; another value once ended the whole import.
+    team = Team([entry("bob", v1_unreadable=first), entry("bob", v1_unreadable=second)])
+    assert team.of("bob")["extra"] == {"v1_unreadable": first, "v1_unreadable#2": second}
+
+
 def test_merging_thousands_of_entries_takes_no_longer_than_as_many_members() -> None:
     began = time.process_time()
     team = Team([entry("bob", skills=[f"skill {number}"], a=number) for number in range(10_000)])

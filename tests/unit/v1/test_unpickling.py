@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from socrates.errors import DamagedRecordError
 from socrates.v1.unpickling import ALLOWED_GLOBALS, load
 from tests.support.v1_records import project_record, user_record
 from tests.unit.v1.hostile import DAMAGED, code_runners
+from tests.unit.v1.oddities import ODDITIES
 from tests.unit.v1.samples import PLAIN_RECORD, mutated, sample_blobs
 
 REPOSITORY = Path(__file__).parents[3]
@@ -50,6 +52,13 @@ def refusal(blob: bytes) -> str:
     with pytest.raises(DamagedRecordError) as caught:
         load(blob)
     return str(caught.value)
+
+
+class Plain(pickle.Unpickler):
+    """The C unpickler with the four types, and nothing of ours."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return ALLOWED_GLOBALS[module, name]
 
 
 def load_or_reason(blob: bytes) -> object:
@@ -122,6 +131,11 @@ def test_the_deepest_data_that_is_allowed_loads() -> None:
     assert load(pickle.dumps({"k": nested}, 4)) == {"k": nested}
 
 
+@pytest.mark.parametrize("blob", ODDITIES.values(), ids=ODDITIES.keys())
+def test_oddities_are_read_right(blob: bytes) -> None:
+    assert repr(load(blob)) == repr(Plain(BytesIO(blob)).load())
+
+
 def test_the_permitted_globals_are_the_four_of_the_rule() -> None:
     assert set(ALLOWED_GLOBALS) == {
         ("datetime", "datetime"),
@@ -134,11 +148,13 @@ def test_the_permitted_globals_are_the_four_of_the_rule() -> None:
 @pytest.mark.parametrize("blob", DAMAGED.values(), ids=DAMAGED.keys())
 def test_damage_is_refused_with_a_reason(blob: bytes) -> None:
     assert refusal(blob).strip()
+    assert refusal(blob).isprintable()
 
 
 @pytest.mark.parametrize("blob", code_runners("marker").values(), ids=code_runners("marker").keys())
 def test_code_is_refused_with_a_reason(blob: bytes) -> None:
     assert refusal(blob).strip()
+    assert refusal(blob).isprintable()
 
 
 def test_a_forbidden_global_is_named() -> None:
