@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from socrates.database.migrations import current_revision
 from socrates.errors import ConfigurationError, DatabaseError, MigrationError
 from socrates.v1.exclusive import uninterrupted
 from socrates.v1.files import copy_to, has_hot_journal, read_only, remove_if_empty, require_writable
@@ -98,17 +99,24 @@ def _migrate_in_one_transaction(path: Path, migration: Migration, work: Work) ->
 
 
 def _require_alone(path: Path) -> None:
-    """Raises sqlite3.Error when a program has a database in WAL mode open: it would go on with a schema that is gone.
+    """Raises sqlite3.Error when a program has a database of ours open: it would go on with a schema that is gone.
 
-    Outside WAL mode `_begin_immediate` meets whoever is at work, and nobody can see who is not.
+    Such a database is in WAL mode, where that can be seen. In a v1 file `_begin_immediate` meets whoever is at work.
     """
-    if not path.exists():
+    if not _is_ours(path):
         return
     with closing(sqlite3.connect(path, isolation_level=None, timeout=_LOCK_SECONDS)) as connection:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
-        if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
-            connection.execute("BEGIN EXCLUSIVE")
-            connection.execute("ROLLBACK")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("ROLLBACK")
+
+
+def _is_ours(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=_LOCK_SECONDS)) as connection:
+        mode = connection.execute("PRAGMA journal_mode").fetchone()
+        return mode == ("wal",) and current_revision(connection) is not None
 
 
 @contextmanager

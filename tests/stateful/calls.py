@@ -121,7 +121,10 @@ def made_on_model(call: Call, model: Model, made_id: str | None = None) -> Outco
 def _in_utc(value: Any) -> Any:
     """Whatever zone a time has, UTC comes out. Free-form dicts keep theirs as they are."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC)
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            return value  # poison, at which the store did not look
     if isinstance(value, tuple | list):
         return type(value)(_in_utc(item) for item in value)
     if is_dataclass(value):

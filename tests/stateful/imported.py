@@ -1,15 +1,16 @@
 """What an import of a v1 file leaves, and mostly no call can make: records without times and numbers, old teams."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, insert
+from sqlalchemy import Table, create_engine, insert
 
 from socrates import models
 from socrates.frozen import FrozenDict, freeze
 from socrates.repositories.base import table
+from socrates.repositories.project_lists import LISTS
 from socrates.views import (
     Analytics,
     BehaviorPattern,
@@ -22,11 +23,14 @@ from socrates.views import (
     PhaseScore,
     ProviderConfig,
     QuestionEffectiveness,
+    Spec,
     StoredKey,
     Usage,
 )
-from tests.stateful.model import Model
+from tests.stateful.model import Model, State
 from tests.stateful.values import PROVIDERS, TIMES, World
+
+Row = dict[str, Any]
 
 
 def import_into(path: Path, model: Model, world: World) -> None:
@@ -38,8 +42,8 @@ def import_into(path: Path, model: Model, world: World) -> None:
     _add_personal(model, world.users[0], world.records)
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        for entity, rows in _rows(model):
-            connection.execute(insert(table(entity)), rows)
+        for target, rows in _rows(model.state):
+            connection.execute(insert(target), rows)
     engine.dispose()
 
 
@@ -64,9 +68,13 @@ def _add_project(model: Model, project_id: str, people: Sequence[str], record_id
         project,
         summary=replace(project.summary, is_archived=True, progress=None, message_count=1, version=3),
         extra=freeze({"v1_collaborators": by_v1}),
+        requirements=("a", "b", "a"),
+        tech_stack=("x",),
+        constraints=("y", "", "z", "z"),
         members=tuple(team),
         pending_questions=(_question("1", 2), _question("01", 4)),
-        phase_scores=(PhaseScore("design", None),),
+        phase_scores=(PhaseScore("Design", 1.0), PhaseScore("design", None)),
+        specs=tuple(_spec(phase, position) for phase in ("Design", "design") for position in range(2)),
         analytics=Analytics(None, None, None, (), (), None, FrozenDict()),
     )
     model.state.messages[project_id] = (Message(project_id, 0, "user", "a", None, None, None, None, FrozenDict()),)
@@ -95,30 +103,34 @@ def _question(key: str, position: int) -> PendingQuestion:
     return PendingQuestion(key, position, "?", "design", "pending", (), (), None, None, None, None, None, FrozenDict())
 
 
-def _rows(model: Model) -> Iterable[tuple[type[models.Base], list[dict[str, Any]]]]:
-    state = model.state
-    projects = list(state.projects.values())
-    yield models.User, [_row(user) for user in state.users.values()]
-    yield models.Project, [_row(project.summary) | _row(project, models.Project) for project in projects]
+def _spec(phase: str, position: int) -> Spec:
+    return Spec(phase, position, "a", "b", None, None, None, None, FrozenDict())
+
+
+def _rows(state: State) -> Iterator[tuple[Table, list[Row]]]:
+    """What to insert, parents first."""
+    projects = [*state.projects.values()]
+    yield table(models.User), [_row(user) for user in state.users.values()]
+    yield table(models.Project), [_row(project.summary) | _row(project, models.Project) for project in projects]
     for entity, name in (
         (models.TeamMember, "members"),
         (models.PendingQuestion, "pending_questions"),
         (models.PhaseMaturityScore, "phase_scores"),
+        (models.CategorizedSpec, "specs"),
     ):
-        yield entity, [_row(each) | {"project_id": of.id} for of in projects for each in getattr(of, name)]
-    yield models.AnalyticsMetrics, [_row(project.analytics) | {"project_id": project.id} for project in projects]
-    yield models.ConversationMessage, [_row(message) for project in projects for message in state.messages[project.id]]
-    notes, documents = state.notes.values(), state.documents.values()
-    yield models.ProjectNote, [_row(note, models.ProjectNote) for note in notes]
-    yield (
-        models.ProjectNoteTag,
-        [
-            {"note_id": note.id, "position": position, "tag": tag}
-            for note in notes
-            for position, tag in enumerate(note.tags)
-        ],
-    )
-    yield models.KnowledgeDocument, [_row(each.summary) | {"content": each.content} for each in documents]
+        yield table(entity), [{"project_id": of.id, **_row(each)} for of in projects for each in getattr(of, name)]
+    for name, items in LISTS.items():
+        values = [(of.id, *each) for of in projects for each in enumerate(getattr(of, name))]
+        yield items, [dict(zip(("project_id", "position", "value"), each, strict=True)) for each in values]
+    yield table(models.AnalyticsMetrics), [{"project_id": of.id, **_row(of.analytics)} for of in projects]
+    messages = [message for dialogue in state.messages.values() for message in dialogue]
+    yield table(models.ConversationMessage), [_row(message) for message in messages]
+    notes = state.notes.values()
+    yield table(models.ProjectNote), [_row(note, models.ProjectNote) for note in notes]
+    tags = [(note.id, *each) for note in notes for each in enumerate(note.tags)]
+    yield table(models.ProjectNoteTag), [dict(zip(("note_id", "position", "tag"), tag, strict=True)) for tag in tags]
+    documents = state.documents.values()
+    yield table(models.KnowledgeDocument), [{**_row(each.summary), "content": each.content} for each in documents]
     for entity, records in (
         (models.KnowledgeSuggestion, state.suggestions),
         (models.LLMProviderConfig, state.configs),
@@ -127,10 +139,10 @@ def _rows(model: Model) -> Iterable[tuple[type[models.Base], list[dict[str, Any]
         (models.QuestionEffectiveness, state.effectiveness),
         (models.BehaviorPattern, state.patterns),
     ):
-        yield entity, [_row(record) for record in records.values()]
+        yield table(entity), [_row(record) for record in records.values()]
 
 
-def _row(view: Any, entity: type[models.Base] | None = None) -> dict[str, Any]:
+def _row(view: Any, entity: type[models.Base] | None = None) -> Row:
     """A view's fields as columns; with an entity, those that are columns of it."""
     names = [each.name for each in fields(view)]
     return {name: getattr(view, name) for name in names if entity is None or name in table(entity).c}
