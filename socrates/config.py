@@ -18,12 +18,20 @@ class Settings(BaseSettings):
         default=None,
         description="URL of the database, or the path of a SQLite file; default data_dir/projects.db",
     )
-    pool_size: int = Field(default=10, ge=1, le=10, description="how many reads can be at work at once")
+    pool_size: int = Field(
+        default=10, ge=1, le=10, description="how many reads, and on PostgreSQL units of work, can be at work at once"
+    )
     lock_timeout: float = Field(
-        default=60.0, gt=0, description="seconds to wait for the writer, a reader or another process before BusyError"
+        default=60.0, gt=0, description="seconds to wait for the writer, a reader, a lock or another process: BusyError"
     )
     close_timeout: float = Field(
         default=10.0, ge=0, description="seconds that closing waits for units of work and reads that are under way"
+    )
+    statement_timeout: float = Field(
+        default=60.0, ge=0, description="PostgreSQL: seconds that one statement may take; 0 is no limit"
+    )
+    transaction_attempts: int = Field(
+        default=5, ge=1, description="how often `Store.transact` tries when units of work get in each other's way"
     )
     sqlite_driver: Literal["onehop", "stock"] = Field(
         default="onehop",

@@ -11,6 +11,7 @@
     ├── QuotaExceededError          a limit is used up
     └── DatabaseError               the database, or the file that should be one
         ├── BusyError               somebody else held the database for longer than the caller can wait
+        ├── SerializationError      two units of work got in each other's way; run it again
         ├── ClosedError             the store, or the unit of work, is closed
         ├── SchemaError             the database's schema is not the one this version works on
         ├── MigrationError          an upgrade or downgrade that was refused or rolled back
@@ -106,6 +107,13 @@ class DatabaseError(SocratesError):
 
 class BusyError(DatabaseError):
     """Somebody else held the database, or its one writer, for longer than the setting `lock_timeout`."""
+
+
+class SerializationError(DatabaseError):
+    """Two units of work got in each other's way and the database gave up one of them: nothing of it was stored.
+
+    `Store.transact` runs such a unit again by itself.
+    """
 
 
 class ClosedError(DatabaseError):

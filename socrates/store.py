@@ -11,21 +11,22 @@ read too, and see what it wrote.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from socrates.config import Settings
-from socrates.database.engines import Engines, open_engines
+from socrates.database.engines import Engines
 from socrates.database.flight import Flight
 from socrates.database.health import Health, measure_health
-from socrates.database.opening import make_ready
+from socrates.database.opening import open_database
 from socrates.database.sessions import ReadSession, WriteSession, write_session
 from socrates.database.turns import Turns
-from socrates.database.urls import database_url, sqlite_path
-from socrates.errors import ConfigurationError, SocratesError
+from socrates.database.urls import database_url
+from socrates.errors import SerializationError, SocratesError
 from socrates.repositories.conversations import ConversationReads, ConversationRepository
 from socrates.repositories.knowledge import KnowledgeReads, KnowledgeRepository
 from socrates.repositories.learning import LearningReads, LearningRepository
@@ -33,6 +34,11 @@ from socrates.repositories.llm import LLMReads, LLMRepository
 from socrates.repositories.notes import NoteReads, NoteRepository
 from socrates.repositories.projects import ProjectReads, ProjectRepository
 from socrates.repositories.users import UserReads, UserRepository
+
+_T = TypeVar("_T")
+
+_PAUSE = 0.01
+"""Seconds, at most half of them on average, before the second attempt of `transact`; doubled for each further one."""
 
 
 class UnitOfWork:
@@ -57,7 +63,7 @@ class Store:
         self._settings = settings
         self._flight = Flight()
         self._writing: set[asyncio.Task[Any] | None] = set()
-        self._write_turns = Turns(1, settings.lock_timeout)
+        self._write_turns = Turns(engines.units_at_once, settings.lock_timeout)
         session = ReadSession(engines.reader, self._flight, Turns(settings.pool_size, settings.lock_timeout))
         self.projects = ProjectReads(session)
         self.conversations = ConversationReads(session)
@@ -79,12 +85,15 @@ class Store:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[UnitOfWork]:
-        """One transaction. Units of work of one process queue here and run one after another.
+        """One transaction. On SQLite, units of work of one process queue here and run one after another.
 
-        Other processes wait for the lock in the same way. What is awaited inside holds everybody up: await a model or a
-        network before it or after it. Let exceptions leave the block: after a call failed for what the database or a
-        value allows, the unit can only roll back. Raises BusyError when it takes longer than the setting `lock_timeout`
-        to begin.
+        Other processes wait for the lock in the same way. On PostgreSQL, units run side by side and wait for one
+        another only where they read or write the same record: what a unit has read by its key, nobody else changes
+        before it ends. Where two wait for each other, one gets a SerializationError; `transact` runs it again.
+
+        What is awaited inside holds others up: await a model or a network before it or after it. Let exceptions leave
+        the block: after a call failed for what the database or a value allows, the unit can only roll back. Raises
+        BusyError when it takes longer than the setting `lock_timeout` to begin.
         """
         task = asyncio.current_task()
         if task in self._writing:
@@ -92,10 +101,28 @@ class Store:
         with self._flight.aboard():
             self._writing.add(task)
             try:
-                async with self._write_turns, write_session(self._engines.writer) as session:
+                async with self._write_turns, write_session(self._engines.write_session()) as session:
                     yield UnitOfWork(session)
             finally:
                 self._writing.discard(task)
+
+    async def transact(self, work: Callable[[UnitOfWork], Awaitable[_T]]) -> _T:
+        """Run `work` in a unit of work and return what it returns; run it again where another unit got in the way.
+
+        `work` may therefore run several times, as the setting `transaction_attempts` says: what it does outside the
+        database should bear that. Raises SerializationError after the last attempt, and whatever `work` raises.
+        """
+        for attempt in range(1, self._settings.transaction_attempts):
+            try:
+                return await self._in_a_unit(work)
+            except SerializationError:
+                # Of two that met, one goes on at once; chance keeps them from meeting again in step.
+                await asyncio.sleep(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - no secret
+        return await self._in_a_unit(work)
+
+    async def _in_a_unit(self, work: Callable[[UnitOfWork], Awaitable[_T]]) -> _T:
+        async with self.begin() as unit:
+            return await work(unit)
 
     async def health(self, deep: bool = False) -> Health:
         """How the database is; `deep` also has SQLite check every page, which takes long on a large file."""
@@ -143,8 +170,4 @@ class _Opening:
 
     async def _open(self) -> Store:
         url = database_url(self._settings, None if self._database is None else str(self._database))
-        path = sqlite_path(url)
-        if path is None:
-            raise ConfigurationError("the store serves SQLite files only so far; name one, such as projects.db")
-        await asyncio.to_thread(make_ready, path, self._settings.lock_timeout)
-        return Store(open_engines(path, self._settings), self._settings)
+        return Store(await open_database(url, self._settings), self._settings)

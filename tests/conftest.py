@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import URL
 
-from tests.support.postgres import fresh_database, running_server
+from tests.support.postgres import EmptyDatabases, fresh_database, running_server
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +20,11 @@ def postgres_url(postgres_server: URL) -> Iterator[str]:
     """The SQLAlchemy URL (asyncpg) of an empty database that only this test has."""
     with fresh_database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def empty_databases(postgres_server: URL) -> Iterator[EmptyDatabases]:
+    """Databases at head without a row, to be lent."""
+    databases = EmptyDatabases(postgres_server)
+    yield databases
+    databases.drop()

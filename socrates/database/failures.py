@@ -5,6 +5,7 @@ import sqlite3
 
 from sqlalchemy import exc
 
+from socrates.database import postgres_failures
 from socrates.errors import (
     AlreadyExistsError,
     BusyError,
@@ -30,7 +31,10 @@ _UNDECODABLE = re.compile(r"Could not decode to UTF-8 column '(.*?)' with text")
 
 def is_missing_parent(error: Exception) -> bool:
     """Whether a foreign key names a record that doesn't exist."""
-    return isinstance(error, exc.IntegrityError) and _code(error.orig) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+    return isinstance(error, exc.IntegrityError) and (
+        _code(error.orig) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+        or postgres_failures.code(error.orig) == postgres_failures.FOREIGN_KEY
+    )
 
 
 def explained(error: Exception) -> SocratesError:
@@ -45,15 +49,24 @@ def explained(error: Exception) -> SocratesError:
 
 
 def _meaning(error: Exception) -> SocratesError:
-    if isinstance(error, exc.IntegrityError):
-        return _constraint(error.orig)
     if isinstance(error, exc.DBAPIError):
-        return _engine_failure(error.orig)
+        return _sqlite_failure(error) if _is_sqlite(error.orig) else postgres_failures.meaning(error)
     if isinstance(error, exc.SQLAlchemyError):
         return _misuse(error)
     if isinstance(error, OverflowError | UnicodeError):
         return InvalidValueError(f"a value cannot be stored: {error}")
     return DamagedRecordError(f"a stored value cannot be read ({type(error).__name__}); `socrates db check` says more")
+
+
+def _is_sqlite(cause: BaseException | None) -> bool:
+    """OverflowError and UnicodeError come from binding, on either engine."""
+    return isinstance(cause, sqlite3.Error | OverflowError | UnicodeError)
+
+
+def _sqlite_failure(error: exc.DBAPIError) -> SocratesError:
+    if isinstance(error, exc.IntegrityError):
+        return _constraint(error.orig)
+    return _engine_failure(error.orig)
 
 
 def _misuse(error: exc.SQLAlchemyError) -> SocratesError:

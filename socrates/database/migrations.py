@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from socrates.errors import MigrationError
+from socrates.errors import MigrationError, SchemaError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -47,6 +48,19 @@ def current_revision(connection: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
+def require_head(shown: str, revision: str | None) -> None:
+    """Raise SchemaError, with the command that mends it, when the database `shown` is at another revision than head."""
+    head = head_revision()
+    if revision == head:
+        return
+    if revision is not None and revision > head:
+        raise SchemaError(f"{shown} was written by a newer socrates ({revision}, here {head}); install that version")
+    raise SchemaError(
+        f"the schema of {shown} is at revision {revision or 'none'}, and this version works on {head}; "
+        f"run `socrates db upgrade {shown}`"
+    )
+
+
 def create_schema(path: Path) -> None:
     """Bring an empty or missing SQLite file to head: what a program calls that opens one, from any thread.
 
@@ -55,16 +69,28 @@ def create_schema(path: Path) -> None:
     a v1 file, which is never upgraded without its owner, and for a database with other tables; SchemaError for one at
     another revision; MigrationError when the file cannot be made or used.
     """
+    # Absolute, so that no path can be taken for a URL, for memory or for somebody's home.
+    _make_schema(str(path), {"options": {"url": str(path.absolute())}, "only_new": True})
+
+
+def create_schema_on_server(url: URL) -> None:
+    """Bring an empty PostgreSQL database to head, from any thread without an event loop, in the same manner.
+
+    An advisory lock makes others wait meanwhile; a database at head is left as it is.
+    """
+    options = {"url": url.render_as_string(hide_password=False)}
+    _make_schema(url.render_as_string(hide_password=True), {"options": options})
+
+
+def _make_schema(shown: str, attributes: dict[str, object]) -> None:
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.util import CommandError  # noqa: PLC0415
 
-    # Absolute, so that no path can be taken for a URL, for memory or for somebody's home.
-    attributes = {"options": {"url": str(path.absolute())}, "only_new": True}
     try:
         with _one_at_a_time:
             command.upgrade(_config(attributes=attributes), "head")
     except (CommandError, SQLAlchemyError, OSError) as error:
-        raise MigrationError(f"{path}: the schema could not be made: {error}. Nothing was changed.") from error
+        raise MigrationError(f"{shown}: the schema could not be made: {error}. Nothing was changed.") from error
 
 
 def upgrade(options: Mapping[str, str], revision: str = "head") -> None:

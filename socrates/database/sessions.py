@@ -1,12 +1,13 @@
 """The two kinds of session: one that writes inside a unit of work, and one that reads, a connection per statement."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Executable, Result
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 
@@ -14,7 +15,7 @@ from socrates.database.failures import explained
 from socrates.database.flight import Flight
 from socrates.database.misfits import refuse_misfits
 from socrates.database.turns import Turns
-from socrates.errors import ClosedError, DatabaseError
+from socrates.errors import ClosedError, DatabaseError, SocratesError
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -24,6 +25,16 @@ class RunsStatements(Protocol):
 
     async def run(self, statement: Executable, params: Parameters | None = None) -> Result[Any]:
         """Run `statement`, which selects columns and not entities, and return its buffered result."""
+        ...
+
+    locks: bool
+    """Whether rows that are read to be changed have to be locked."""
+
+    async def hold(self, *key: str) -> None:
+        """Have other units of work that hold the same `key` wait for the end of this one.
+
+        For decisions on records that are not there yet: PostgreSQL can lock rows only.
+        """
         ...
 
     def spoil(self, error: BaseException) -> None:
@@ -38,6 +49,8 @@ class ReadSession:
     what one read costs. Here everything happens in one greenlet, on a Connection: reads select columns, not entities.
     """
 
+    locks = False
+
     def __init__(self, engine: AsyncEngine, flight: Flight, turns: Turns) -> None:
         self._engine = engine.sync_engine
         self._flight = flight
@@ -47,7 +60,16 @@ class ReadSession:
         """Run `statement` on a reader of its own."""
         with self._flight.aboard():
             async with self._turns:
+                try:
+                    return await greenlet_spawn(self._run, statement, params)
+                except DBAPIError as error:
+                    if not error.connection_invalidated:
+                        raise
+                # The server was restarted since; all connections of the pool are new now.
                 return await greenlet_spawn(self._run, statement, params)
+
+    async def hold(self, *key: str) -> None:
+        """Nothing to do: a read decides nothing."""
 
     def spoil(self, error: BaseException) -> None:
         """Nothing to do: a read leaves nothing behind."""
@@ -68,6 +90,8 @@ class WriteSession(AsyncSession):
     statements, and if the second fails and somebody catches that, the first must not be committed alone. PostgreSQL
     holds it the same way.
     """
+
+    locks = False
 
     def __init__(self, engine: AsyncEngine) -> None:
         super().__init__(engine, expire_on_commit=False, autoflush=False, close_resets_only=False)
@@ -93,6 +117,9 @@ class WriteSession(AsyncSession):
         if self._connection is None:
             self._connection = self.sync_session.connection()
         return self._connection.execute(statement, params)
+
+    async def hold(self, *key: str) -> None:
+        """Nothing to do where one unit of work runs at a time."""
 
     def spoil(self, error: BaseException) -> None:
         """Have the unit roll back at its end, whoever catches `error`."""
@@ -121,13 +148,12 @@ class WriteSession(AsyncSession):
 
 
 @asynccontextmanager
-async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
-    """A session that commits at the end, and rolls back on any exception or cancellation.
+async def write_session(session: WriteSession) -> AsyncIterator[WriteSession]:
+    """Have the session commit at the end, and roll back on any exception or cancellation.
 
     Afterwards the session is closed for good. When the task is cancelled during the commit, the commit is waited for
     and may have happened.
     """
-    session = WriteSession(engine)
     try:
         yield session
         await _finished(session)
@@ -139,9 +165,20 @@ async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
 async def _finished(session: WriteSession) -> None:
     try:
         return await session.finish()
+    except DBAPIError as error:
+        failure = explained(error) if isinstance(error.orig, sqlite3.Error) else _not_known(error)
     except SQLAlchemyError as error:
         failure = explained(error)
     raise failure
+
+
+def _not_known(error: DBAPIError) -> SocratesError:
+    if not error.connection_invalidated:
+        return explained(error)
+    return DatabaseError(
+        "the connection was lost during the commit: the unit of work is stored as a whole, or nothing of it is. Read "
+        "again to see which"
+    )
 
 
 async def _abandoned(session: WriteSession) -> None:

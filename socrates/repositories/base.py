@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import JSON, Executable, Result, Row, Table, UpdateBase
+from sqlalchemy import JSON, Executable, Result, Row, Select, Table, UpdateBase
 from sqlalchemy.orm import InstrumentedAttribute
 
 from socrates.database.failures import READING, WRITING, explained, is_missing_parent
@@ -103,6 +103,13 @@ class Repository:
         rows = await self._rows(statement, **parameters)
         return rows[0] if rows else None
 
+    async def _record(self, statement: Select[Any], /, **parameters: Any) -> Row[Any] | None:
+        """The row of one key, or None. In a unit of work nobody else changes it until the end."""
+        if self._session.locks:
+            # KEY SHARE goes on, or nobody could add a child of this record meanwhile.
+            statement = _locking(statement)
+        return await self._row(statement, **parameters)
+
     async def _value(self, statement: Executable, /, **parameters: Any) -> Any:
         """The first column of the first row, or None."""
         row = await self._row(statement, **parameters)
@@ -160,6 +167,12 @@ class Repository:
             else:
                 failure = explained(error)
         raise failure
+
+
+@cache
+def _locking(statement: Select[Any]) -> Select[Any]:
+    """The statement that also locks the rows; made once, as all statements are."""
+    return statement.with_for_update(key_share=True)
 
 
 def with_next(statement: UpdateBase) -> Any:

@@ -6,11 +6,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from socrates.drafts import NewMessage
 from socrates.errors import ProjectNotFoundError
 from socrates.models import ConversationMessage, Project
+from socrates.models.functions import contains_folded
 from socrates.repositories.base import (
     AT_ONCE,
     Mapper,
@@ -38,7 +39,7 @@ _LAST = _NEWEST_FIRST
 _BEFORE = _NEWEST_FIRST.where(ConversationMessage.position < bindparam("position"))
 _AFTER = _OLDEST_FIRST.where(ConversationMessage.position > bindparam("position"))
 _BY_PHASE = _AFTER.where(ConversationMessage.phase == bindparam("phase"))
-_SEARCH = _NEWEST_FIRST.where(func.contains_folded(ConversationMessage.content, bindparam("needle"))).where(
+_SEARCH = _NEWEST_FIRST.where(contains_folded(ConversationMessage.content, bindparam("needle"))).where(
     ConversationMessage.position < bindparam("position")
 )
 _COUNT = select(Project.message_count).where(Project.id == bindparam("project_id"))

@@ -52,6 +52,7 @@ class LearningReads(Repository):
 
     async def find_effectiveness(self, user_id: str, question_template_id: str) -> EffectivenessView | None:
         """How well one question works with the user; None when it was never asked."""
+        await self._session.hold("effectiveness", user_id, question_template_id)
         row = await self._row(_EFFECTIVENESS, user_id=user_id, question_template_id=question_template_id)
         return None if row is None else _effectiveness(row)
 
@@ -61,6 +62,7 @@ class LearningReads(Repository):
 
     async def find_pattern(self, user_id: str, pattern_type: str) -> PatternView | None:
         """One habit of the user; None when it was not learned yet."""
+        await self._session.hold("pattern", user_id, pattern_type)
         row = await self._row(_PATTERN, user_id=user_id, pattern_type=pattern_type)
         return None if row is None else _pattern(row)
 
@@ -81,6 +83,7 @@ class LearningRepository(LearningReads):
         One that is there already keeps its `id` and `created_at`; all else becomes as given, `updated_at` too. Raises
         InvalidValueError, and for the first one AlreadyExistsError when the `id` belongs to another user or question.
         """
+        await self._session.hold("effectiveness", record.user_id, record.question_template_id)
         (row,) = await self._rows(_SAVE_EFFECTIVENESS, **_values(record))
         return _effectiveness(row)
 
@@ -90,6 +93,7 @@ class LearningRepository(LearningReads):
         One that is there already keeps its `id`; all else becomes as given. Raises InvalidValueError, and for the first
         one AlreadyExistsError when the `id` belongs to another user or type.
         """
+        await self._session.hold("pattern", pattern.user_id, pattern.pattern_type)
         (row,) = await self._rows(_SAVE_PATTERN, **_values(pattern))
         return _pattern(row)
 

@@ -65,6 +65,7 @@ class LLMReads(UsageReads):
 
     async def find_config(self, user_id: str, provider: str) -> ProviderConfig | None:
         """The user's settings for one provider; None when the user has made none."""
+        await self._session.hold("providers of", user_id)
         row = await self._row(_CONFIG, user_id=user_id, provider=provider)
         return None if row is None else _config(row)
 
@@ -74,6 +75,7 @@ class LLMReads(UsageReads):
 
     async def find_key(self, user_id: str, provider: str) -> StoredKey | None:
         """The user's key for one provider, encrypted; None when the user has none."""
+        await self._session.hold("key of", user_id, provider)
         row = await self._row(_KEY, user_id=user_id, provider=provider)
         return None if row is None else _key(row)
 
@@ -105,6 +107,7 @@ class LLMRepository(LLMReads, UsageRepository):
             if value is not None
         }
         at = now()
+        await self._session.hold("providers of", user_id)
         (row,) = await self._rows(
             _save_config(frozenset(given)),
             id=str(uuid4()),
@@ -120,6 +123,7 @@ class LLMRepository(LLMReads, UsageRepository):
 
     async def set_default(self, user_id: str, provider: str) -> None:
         """Make this provider the user's only default. Raises NotFoundError when no settings for it are stored."""
+        await self._session.hold("providers of", user_id)
         if not await self._write(_SET_DEFAULT, of_user=user_id, of_provider=provider, updated_at=now()):
             raise NotFoundError("provider configuration", (user_id, provider))
 
@@ -130,6 +134,7 @@ class LLMRepository(LLMReads, UsageRepository):
         before `updated_at`, it is the earlier key's. Raises InvalidValueError.
         """
         at = now()
+        await self._session.hold("key of", user_id, provider)
         (row,) = await self._rows(
             _SAVE_KEY,
             id=str(uuid4()),

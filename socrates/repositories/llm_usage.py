@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from socrates.frozen import FrozenDict, freeze
 from socrates.models import LLMUsage
+from socrates.models.functions import decimal_sum
 from socrates.models.types import ExactDecimal
 from socrates.repositories.base import Mapper, Repository, now, positive, table, utc
 from socrates.views import Usage, UsageOfDay, UsageTotals
@@ -52,7 +53,7 @@ def _total(column: Any) -> ColumnElement[int]:
 
 
 # The engines' sums of decimals are not the same: SQLite's would go through floats.
-_COST = func.decimal_sum(LLMUsage.cost, type_=ExactDecimal)
+_COST = decimal_sum(LLMUsage.cost, type_=ExactDecimal)
 
 # As stored the times are UTC on SQLite; PostgreSQL takes the day in the session's time zone, which has to be UTC.
 _DAY = func.date(_AT, type_=Date)

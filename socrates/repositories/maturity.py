@@ -73,26 +73,31 @@ class MaturityReads(Repository):
 
     async def phase_scores(self, project_id: str) -> tuple[PhaseScore, ...]:
         """The maturity of every phase, by name."""
+        await self._session.hold("maturity", project_id)
         return await self._views(_phase, _PHASES, project_id=project_id)
 
     async def category_scores(self, project_id: str, phase: str | None = None) -> tuple[CategoryScore, ...]:
         """The points of the categories of all phases, or of one."""
+        await self._session.hold("maturity", project_id)
         if phase is None:
             return await self._views(_category, _CATEGORIES, project_id=project_id)
         return await self._views(_category, _CATEGORIES_OF_PHASE, project_id=project_id, phase=phase)
 
     async def specs(self, project_id: str, phase: str | None = None) -> tuple[Spec, ...]:
         """The categorised statements of all phases, or of one, in order."""
+        await self._session.hold("maturity", project_id)
         if phase is None:
             return await self._views(_spec, _SPECS, project_id=project_id)
         return await self._views(_spec, _SPECS_OF_PHASE, project_id=project_id, phase=phase)
 
     async def maturity_events(self, project_id: str) -> tuple[MaturityEvent, ...]:
         """What changed the scores, in order."""
+        await self._session.hold("maturity", project_id)
         return await self._views(_event, _EVENTS, project_id=project_id)
 
     async def analytics(self, project_id: str) -> Analytics:
         """The running totals. Raises ProjectNotFoundError."""
+        await self._session.hold("maturity", project_id)
         row = await self._row(_ANALYTICS, project_id=project_id)
         if row is None:
             raise ProjectNotFoundError(project_id)
@@ -104,6 +109,7 @@ class MaturityWrites(MaturityReads):
 
     async def save_phase_scores(self, project_id: str, scores: Mapping[str, float]) -> None:
         """Set the maturity of the phases given, in percent; others stay."""
+        await self._session.hold("maturity", project_id)
         rows = [{"project_id": project_id, "phase": phase, "score": score} for phase, score in scores.items()]
         await self._write_to_project(project_id, _SAVE_PHASE, rows)
 
@@ -111,6 +117,7 @@ class MaturityWrites(MaturityReads):
         """Make these the categories of one phase; those not given go."""
         if any(score.phase != phase for score in scores):
             raise InvalidValueError(f"every score must be of the phase {phase!r}")
+        await self._session.hold("maturity", project_id)
         if not scores:
             await self._write(_DROP_CATEGORIES, project_id=project_id, phase=phase)
             return
@@ -121,6 +128,7 @@ class MaturityWrites(MaturityReads):
 
     async def add_specs(self, project_id: str, phase: str, specs: Iterable[NewSpec]) -> tuple[Spec, ...]:
         """Append statements to one phase, in order."""
+        await self._session.hold("maturity", project_id)
         first = await self._value(_SPEC_COUNT, project_id=project_id, phase=phase)
         if first is None:
             raise ProjectNotFoundError(project_id)
@@ -144,6 +152,7 @@ class MaturityWrites(MaturityReads):
 
     async def add_maturity_event(self, project_id: str, event: NewMaturityEvent) -> MaturityEvent:
         """Append one event; `delta` follows from the two scores."""
+        await self._session.hold("maturity", project_id)
         position = await self._value(_EVENT_COUNT, project_id=project_id)
         if position is None:
             raise ProjectNotFoundError(project_id)
@@ -163,6 +172,7 @@ class MaturityWrites(MaturityReads):
 
     async def save_analytics(self, project_id: str, analytics: Analytics) -> None:
         """Store the running totals."""
+        await self._session.hold("maturity", project_id)
         await self._write_to_project(project_id, _SAVE_ANALYTICS, [{"project_id": project_id, **_columns(analytics)}])
 
 

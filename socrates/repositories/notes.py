@@ -14,6 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from socrates.errors import InvalidValueError, NotFoundError
 from socrates.frozen import FrozenDict, freeze
 from socrates.models import ProjectNote, ProjectNoteTag
+from socrates.models.functions import contains_folded
 from socrates.repositories.base import Repository, folded, now, only_known, positive, table, text_list, utc, with_next
 from socrates.repositories.deletions import remember
 from socrates.repositories.upsert import upsert
@@ -97,8 +98,8 @@ def _has_tag(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def _contains_needle() -> ColumnElement[bool]:
     needle: BindParameter[str] = bindparam("needle")
-    own = (func.contains_folded(_notes.c[name], needle) for name in ("title", "content", "note_type"))
-    return or_(*own, _has_tag(func.contains_folded(_tags.c.tag, needle)))
+    own = (contains_folded(_notes.c[name], needle) for name in ("title", "content", "note_type"))
+    return or_(*own, _has_tag(contains_folded(_tags.c.tag, needle)))
 
 
 def _follows(after: _After) -> ColumnElement[bool]:
@@ -112,6 +113,7 @@ class NoteReads(Repository):
 
     async def get(self, note_id: str) -> Note:
         """One note. Raises NotFoundError."""
+        await self._session.hold("note", note_id)
         notes = _with_tags(await self._rows(_GET, note_id=note_id))
         if not notes:
             raise NotFoundError("note", note_id)

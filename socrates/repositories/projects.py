@@ -82,7 +82,13 @@ _JOINED = (
 )
 _OWNED = select(func.count()).select_from(Project).where(Project.owner == bindparam("username"))
 _OWNED_BY_STATE = _OWNED.where(Project.is_archived == bindparam("archived"))
-_VERSIONS = select(Project.id, Project.version).where(Project.id.in_(bindparam("ids", expanding=True)))
+# In one order, so that two bulk updates wait for one another instead of each holding what the other wants.
+_VERSIONS = (
+    select(Project.id, Project.version)
+    .where(Project.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Project.id)
+    .with_for_update(key_share=True)
+)
 _ARCHIVED = select(*_summary.columns).where(Project.is_archived)
 _UNDATED = _ARCHIVED.where(Project.archived_at.is_(None))
 _LAST_FIRST = (Project.archived_at.desc().nulls_last(), Project.id.desc())
@@ -145,13 +151,15 @@ class ProjectReads(TeamReads, MaturityReads):
 
     async def summary(self, project_id: str) -> ProjectSummary:
         """One project's own row. Raises ProjectNotFoundError."""
-        row = await self._row(_SUMMARY, project_id=project_id)
+        row = await self._record(_SUMMARY, project_id=project_id)
         if row is None:
             raise ProjectNotFoundError(project_id)
         return _summary(row)
 
     async def details(self, project_id: str) -> ProjectDetails:
         """The whole project but its conversation, notes and documents, of one moment. Raises ProjectNotFoundError."""
+        if self._session.locks:
+            await self.summary(project_id)
         details = details_from(await self._views(part_from, DETAILS, project_id=project_id))
         if details is None:
             raise ProjectNotFoundError(project_id)
@@ -192,6 +200,7 @@ class ProjectReads(TeamReads, MaturityReads):
 
     async def count_owned(self, username: str, *, archived: bool | None = False) -> int:
         """How many projects `username` owns, for quotas: memberships don't count. `archived` None counts both kinds."""
+        await self._session.hold("projects of", username)
         if archived is None:
             return int(await self._value(_OWNED, username=username))
         return int(await self._value(_OWNED_BY_STATE, username=username, archived=archived))
@@ -294,6 +303,7 @@ class ProjectRepository(ProjectReads, TeamWrites, MaturityWrites):
         row = await self._row(_CHANGE, project_id=project_id, owner=new_owner, updated_at=now())
         if row is None:
             raise ProjectNotFoundError(project_id)
+        await self._session.hold("team", project_id)
         await self._make_lead(project_id, new_owner)
         return _summary(row)
 

@@ -100,6 +100,7 @@ class TeamWrites(TeamReads):
         self, project_id: str, username: str, role: str = "creator", skills: Sequence[str] = ()
     ) -> Member:
         """Let somebody in, or in again. Raises ProjectNotFoundError, and AlreadyExistsError for an active member."""
+        await self._session.hold("team", project_id)
         if await self.is_member(project_id, username):
             raise AlreadyExistsError(f"{username!r} is a member of this project already")
         await self._add_to_project(
@@ -121,6 +122,7 @@ class TeamWrites(TeamReads):
 
         Raises NotFoundError when nobody active has this name.
         """
+        await self._session.hold("team", project_id)
         changes: dict[str, object] = {}
         if role is not None:
             if role != "lead":
@@ -137,6 +139,7 @@ class TeamWrites(TeamReads):
 
         Raises NotFoundError when nobody active has this name.
         """
+        await self._session.hold("team", project_id)
         await self._refuse_owner(project_id, username, "cannot be removed; transfer the project first")
         if not await self._write(_THIS_MEMBER, of_project=project_id, of_user=username, is_active=False):
             raise NotFoundError("active member", username)
@@ -152,6 +155,7 @@ class TeamWrites(TeamReads):
         question_id: str | None = None,
     ) -> QuestionView:
         """Put a question to roles and people of the team. Raises ProjectNotFoundError, AlreadyExistsError."""
+        await self._session.hold("team", project_id)
         row = {
             "id": f"q_{uuid4().hex[:8]}" if question_id is None else question_id,
             "question": question,
@@ -181,6 +185,7 @@ class TeamWrites(TeamReads):
         return await self._settle(project_id, question_id, status="skipped", skipped_at=now())
 
     async def _settle(self, project_id: str, question_id: str, **changes: object) -> QuestionView:
+        await self._session.hold("team", project_id)
         row = await self._row(_SETTLE, of_project=project_id, of_question=question_id, **changes)
         if row is not None:
             return _question(row)

@@ -34,6 +34,8 @@ _CANDIDATES = (
     .join(TeamMember, TeamMember.project_id == Project.id)
     .where(Project.owner == bindparam("username"), TeamMember.is_active, TeamMember.username != bindparam("username"))
     .order_by(Project.id, TeamMember.position, TeamMember.username)
+    # Nobody may transfer one of them meanwhile.
+    .with_for_update(of=Project, key_share=True)
 )
 _HAND_OVER = with_next(
     update(_projects)

@@ -95,7 +95,7 @@ class UserReads(Repository):
 
     async def get(self, username: str) -> UserView:
         """One person, archived or not. Raises UserNotFoundError."""
-        row = await self._row(_GET, username=username)
+        row = await self._record(_GET, username=username)
         if row is None:
             raise UserNotFoundError(username)
         return _user(row)

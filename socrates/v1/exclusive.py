@@ -118,7 +118,7 @@ def require_openable(database: Path) -> None:
 
 @contextmanager
 def lock_file(database: Path) -> Iterator[None]:
-    """Keep out the programs that are about to prepare the database, as `socrates.database.opening` does.
+    """Keep out the programs that are about to prepare the database, as `socrates.database.sqlite_opening` does.
 
     Raises BusyError.
     """

@@ -76,7 +76,7 @@ async def assert_well(store: Store, driver: str, before: list[str], name: str) -
     else:
         assert_unlocked(path)
     health = await store.health()
-    assert (health.ok, health.readers_in_use, health.writer_in_use) == (True, 0, False)
+    assert (health.ok, health.readers_in_use, health.writers_in_use) == (True, 0, 0)
     new = contents(path, "library")[len(before) :]
     assert new in ([], [f"{name} {part}" for part in "abc"])
     return bool(new)
@@ -181,7 +181,7 @@ async def test_many_tasks_cancelled_at_random_moments(tmp_path: Path, driver: st
         assert {f"{name} {part}" for name in finished for part in "abc"} <= set(texts)
         assert all([text[-1] for text in texts[first : first + 3]] == list("abc") for first in range(0, len(texts), 3))
         health = await store.health()
-        assert (health.readers_in_use, health.writer_in_use) == (0, False)
+        assert (health.readers_in_use, health.writers_in_use) == (0, 0)
         assert_sound(store._engines.path)
 
 

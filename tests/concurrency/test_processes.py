@@ -84,7 +84,7 @@ async def test_another_process_that_stays_in_the_way_is_told_of(
         await asyncio.to_thread(assert_unlocked, path, 10)
         async with store.begin() as unit:
             await unit.conversations.append("library", NewMessage("user", "I came back."))
-        assert not (await store.health()).writer_in_use
+        assert not (await store.health()).writers_in_use
     assert contents(path, "library") == ["I came back."]
 
 

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 
 from socrates.config import Settings
-from socrates.database.engines import open_engines
 from socrates.database.flight import Flight
 from socrates.database.onehop import OneHopDialect
 from socrates.database.sessions import ReadSession
+from socrates.database.sqlite_engines import open_engines
 from socrates.database.turns import Turns
 from socrates.models import Project
 from tests.performance.compare import AtLeast, NoTarget, Times, Versus

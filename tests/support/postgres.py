@@ -10,11 +10,12 @@ import os
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import URL, Connection, NullPool, make_url, select
@@ -23,6 +24,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from socrates.models import Base
 from socrates.tagged_json import encode
 from tests.support.migrate import Outcome, alembic, upgrade
+
+_T = TypeVar("_T")
 
 DRIVER = "postgresql+asyncpg"
 
@@ -59,6 +62,43 @@ def fresh_database(server: URL) -> Iterator[str]:
         execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+class EmptyDatabases:
+    """Databases at head without a row, lent one at a time and emptied afterwards: making one takes 20 times as long."""
+
+    def __init__(self, server: URL) -> None:
+        self._server = server
+        self._free: list[str] = []
+        self._made: list[str] = []
+
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """Yield the URL of one that nobody else has."""
+        name = self._free.pop() if self._free else self._new()
+        url = self._server.set(database=name).render_as_string(hide_password=False)
+        yield url
+        # Not after a failure: then its connections may still be open.
+        execute(url, *(f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables)))
+        self._free.append(name)
+
+    def drop(self) -> None:
+        """Drop them all."""
+        for name in self._made:
+            execute(self._server, f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _new(self) -> str:
+        name = f"socrates_test_{uuid.uuid4().hex}"
+        template = f"TEMPLATE {self._made[0]}" if self._made and self._made[0] in self._free else "TEMPLATE template0"
+        execute(self._server, f"CREATE DATABASE {name} {template} ENCODING 'UTF8'")
+        self._made.append(name)
+        return name
+
+
+def _run(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run it to its end, in a loop and a thread of its own: tests that call this may be in a loop themselves."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 async def connect(url: URL | str) -> asyncpg.Connection:
     """Open a connection of the bare driver, without SQLAlchemy."""
     plain = make_url(url).set(drivername="postgresql")
@@ -76,7 +116,7 @@ def execute(url: URL | str, *statements: str) -> None:
         finally:
             await connection.close()
 
-    asyncio.run(run())
+    _run(run())
 
 
 def query(url: URL | str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -89,7 +129,7 @@ def query(url: URL | str, sql: str, *parameters: object) -> list[tuple[Any, ...]
         finally:
             await connection.close()
 
-    return asyncio.run(run())
+    return _run(run())
 
 
 def relations(url: URL | str) -> set[str]:

@@ -1,8 +1,12 @@
-"""Stores on fresh files, and what they cost: statements and crossings between threads."""
+"""Stores on empty databases, and what they cost: statements and crossings between threads.
+
+Tests take the store that they are given: inside `on_postgres` it is on a server, otherwise on a file.
+"""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,8 +17,9 @@ import aiosqlite
 from sqlalchemy import event
 
 from socrates.config import Settings
-from socrates.database.opening import make_ready
+from socrates.database.sqlite_opening import make_ready
 from socrates.store import Store, UnitOfWork
+from tests.support.postgres import EmptyDatabases
 
 
 @cache
@@ -30,9 +35,28 @@ def fresh_file(directory: Path, name: str = "projects.db") -> Path:
     return Path(shutil.copyfile(_template(), directory / name))
 
 
+_server: ContextVar["EmptyDatabases | None"] = ContextVar("server", default=None)
+
+
+@contextmanager
+def on_postgres(server: EmptyDatabases) -> Iterator[None]:
+    """Have `fresh_store` make its stores on this server."""
+    token = _server.set(server)
+    try:
+        yield
+    finally:
+        _server.reset(token)
+
+
 @asynccontextmanager
 async def fresh_store(directory: Path, **settings: Any) -> AsyncIterator[Store]:
     """A store on an empty database, closed afterwards."""
+    server = _server.get()
+    if server is not None:
+        with server.lent() as url:
+            async with Store.open(url, Settings(**settings)) as store:
+                yield store
+        return
     async with Store.open(fresh_file(directory), Settings(**settings)) as store:
         for engine in (store._engines.writer.sync_engine, store._engines.reader.sync_engine):
             event.listen(engine, "before_cursor_execute", _refuse_what_no_type_converted)
@@ -63,9 +87,13 @@ class _ThrownAway(Exception):
 
 @dataclass
 class Cost:
-    """What was spent inside `counted`: the statements in order, and crossings to a connection's thread."""
+    """What was spent inside `counted`: the statements in order, and crossings to a connection's thread.
+
+    On PostgreSQL there are no threads, and the locks that take the place of SQLite's single writer stand apart.
+    """
 
     statements: list[str] = field(default_factory=list)
+    locks: list[str] = field(default_factory=list)
     crossings: int = 0
 
 
@@ -80,7 +108,7 @@ def counted(store: Store) -> Iterator[Cost]:
         return await cross(self, *arguments, **named)
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        cost.statements.append(statement)
+        (cost.locks if "pg_advisory" in statement else cost.statements).append(statement)
 
     engines = (store._engines.writer.sync_engine, store._engines.reader.sync_engine)
     for engine in engines:

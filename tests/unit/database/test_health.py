@@ -21,8 +21,8 @@ async def test_a_healthy_database(tmp_path: Path, driver: str, deep: bool) -> No
             await unit.projects.create("Library", "ada")
             within = await store.health(deep)
         health = await store.health(deep)
-        assert within.writer_in_use
-        assert not health.writer_in_use
+        assert within.writers_in_use
+        assert not health.writers_in_use
         assert (health.ok, health.problems, health.revision) == (True, (), head_revision())
         assert health.readers_in_use == 0
         assert health.database_bytes == (tmp_path / "projects.db").stat().st_size > 0

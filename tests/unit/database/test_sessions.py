@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import exc, text
 
 from socrates.config import Settings
-from socrates.database.engines import Engines, open_engines
 from socrates.database.flight import Flight
 from socrates.database.sessions import ReadSession, write_session
+from socrates.database.sqlite_engines import SQLiteEngines, open_engines
 from socrates.database.turns import Turns
 from socrates.errors import ClosedError, InvalidValueError
 from tests.concurrency.checks import DRIVERS, assert_unlocked
@@ -18,12 +18,12 @@ from tests.support.stores import fresh_file
 
 
 @pytest.fixture(params=DRIVERS)
-def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Engines:
+def engines(request: pytest.FixtureRequest, tmp_path: Path) -> SQLiteEngines:
     return open_engines(fresh_file(tmp_path), Settings(sqlite_driver=request.param))
 
 
-async def test_a_write_session_commits_at_its_end_and_cannot_be_used_again(engines: Engines) -> None:
-    async with write_session(engines.writer) as session:
+async def test_a_write_session_commits_at_its_end_and_cannot_be_used_again(engines: SQLiteEngines) -> None:
+    async with write_session(engines.write_session()) as session:
         await session.execute(text("UPDATE alembic_version SET version_num = 'x'"))
         assert value(engines.path, "SELECT version_num FROM alembic_version") != "x"
     assert value(engines.path, "SELECT version_num FROM alembic_version") == "x"
@@ -32,10 +32,10 @@ async def test_a_write_session_commits_at_its_end_and_cannot_be_used_again(engin
     await engines.dispose()
 
 
-async def test_a_write_session_rolls_back_on_any_exception(engines: Engines) -> None:
+async def test_a_write_session_rolls_back_on_any_exception(engines: SQLiteEngines) -> None:
     for error in (ValueError("x"), asyncio.CancelledError(), GeneratorExit()):
         with pytest.raises(type(error)):  # noqa: PT012 - the session is what raises
-            async with write_session(engines.writer) as session:
+            async with write_session(engines.write_session()) as session:
                 await session.execute(text("UPDATE alembic_version SET version_num = 'x'"))
                 raise error
         assert_unlocked(engines.path)
@@ -43,9 +43,9 @@ async def test_a_write_session_rolls_back_on_any_exception(engines: Engines) -> 
     await engines.dispose()
 
 
-async def test_what_only_the_commit_refuses_is_said_in_our_words(engines: Engines) -> None:
+async def test_what_only_the_commit_refuses_is_said_in_our_words(engines: SQLiteEngines) -> None:
     with pytest.raises(InvalidValueError, match="the record that it"):  # noqa: PT012 - the session is what raises
-        async with write_session(engines.writer) as session:
+        async with write_session(engines.write_session()) as session:
             await session.execute(text("PRAGMA defer_foreign_keys = ON"))
             await session.execute(
                 text("INSERT INTO phase_maturity_scores (project_id, phase, score) VALUES ('nowhere', 'design', 1)")
@@ -54,7 +54,7 @@ async def test_what_only_the_commit_refuses_is_said_in_our_words(engines: Engine
     await engines.dispose()
 
 
-async def test_a_read_session_reads_on_after_an_error_and_refuses_when_it_is_over(engines: Engines) -> None:
+async def test_a_read_session_reads_on_after_an_error_and_refuses_when_it_is_over(engines: SQLiteEngines) -> None:
     flight = Flight()
     session = ReadSession(engines.reader, flight, Turns(1, 1))
     for _ in range(3):

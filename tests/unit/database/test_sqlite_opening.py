@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from socrates.database.migrations import head_revision
-from socrates.database.opening import make_ready
+from socrates.database.sqlite_opening import make_ready
 from socrates.errors import BusyError, ConfigurationError, DatabaseError, NotRecognisedError, SchemaError
 from socrates.store import Store
 from tests.support.migrate import OBEY_PERMISSIONS, REPOSITORY, alembic, execute, sha256, value

@@ -8,7 +8,7 @@ from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from socrates.config import Settings
-from socrates.database.engines import Engines, open_engines
+from socrates.database.sqlite_engines import SQLiteEngines, open_engines
 from tests.concurrency.checks import DRIVERS, companions
 from tests.support.stores import fresh_file
 
@@ -100,7 +100,7 @@ async def test_a_file_that_was_removed_does_not_come_back_empty(tmp_path: Path, 
 
 
 async def test_there_is_one_writer_and_as_many_readers_as_set(tmp_path: Path, settings: Settings) -> None:
-    engines: Engines = open_engines(fresh_file(tmp_path), settings)
+    engines: SQLiteEngines = open_engines(fresh_file(tmp_path), settings)
     assert (engines.writer.pool.size(), engines.reader.pool.size()) == (1, 3)
     readers = [engines.reader.connect() for _ in range(3)]
     for reader in readers:
