@@ -21,6 +21,7 @@ from socrates.config import Settings
 from socrates.database.migrations import current_revision, head_revision
 from socrates.database.urls import database_url, sqlite_path
 from socrates.errors import DatabaseError, NotRecognisedError, SchemaError, SocratesError
+from socrates.v1.backup import with_notes
 from socrates.v1.files import read_only
 from socrates.v1.reading import printable
 from socrates.v1.sqlite_errors import explained, sqlite_cause
@@ -50,10 +51,11 @@ def answering(as_json: bool) -> Iterator[None]:
 
 def refuse(error: Exception, as_json: bool) -> None:
     """Tell why the command did nothing, and end it with status 2."""
+    message = with_notes(str(error), error)
     if as_json:
-        print_json({"error": {"kind": type(error).__name__, "message": str(error)}})
+        print_json({"error": {"kind": type(error).__name__, "message": message}})
     else:
-        say(f"error: {error}", err=True)
+        say(f"error: {message}", err=True)
     raise typer.Exit(REFUSED) from error
 
 
@@ -63,7 +65,7 @@ def interruptible(as_json: bool, state: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, typer.Abort) as interrupt:
-        message = f"interrupted: {state()}."
+        message = with_notes(f"interrupted: {state()}.", interrupt)
         if as_json:
             print_json({"error": {"kind": "KeyboardInterrupt", "message": message}})
         else:

@@ -3,8 +3,8 @@
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -28,7 +28,7 @@ from socrates.database.repair.pages import UnsoundError
 from socrates.database.repair.salvage import Rescue, salvage
 from socrates.database.repair.stored_tables import quoted
 from socrates.errors import BusyError, DatabaseError
-from socrates.v1.backup import default_name, new_file, require_space, shape
+from socrates.v1.backup import default_name, discarding, new_file, note_leftover, require_space, shape
 from socrates.v1.exclusive import lock_unopenable, only_user, uninterrupted
 from socrates.v1.files import read_only
 from socrates.v1.layout import TABLES_OF
@@ -85,9 +85,10 @@ class Repair:
         with ExitStack() as stack:
             kept = stack.enter_context(KeptRows(_orphans_file(path), path))
             connection = stack.enter_context(only_user(path))
-            with ExitStack() as undo:
-                backup = _back_up(connection, path)
-                undo.callback(backup.unlink)
+            backup = default_name(path, path.parent)
+            undone = [backup]
+            with discarding(undone):
+                _back_up(connection, path, backup)
                 connection.execute("BEGIN EXCLUSIVE")
                 before = examine(connection, path)
                 done = _mend(connection, kept, {})
@@ -95,13 +96,14 @@ class Repair:
                 _require_progress(before, after)
                 if not done:
                     connection.execute("ROLLBACK")
+                    backup.unlink()
                     self.remaining = after.findings
                     return
                 with uninterrupted():
                     self.kept, self.kept_rows = kept.finish(), kept.tables
                     connection.execute("COMMIT")
                     kept.stays = True
-                    undo.pop_all()
+                    undone.clear()
                     self.done, self.remaining, self.backup, self.is_over = done, after.findings, backup, True
 
     def carry_over(self, suspects: frozenset[str]) -> None:
@@ -115,18 +117,18 @@ class Repair:
         except OSError as error:
             if not self.is_over:
                 raise
-            self.doubt = self.doubt or f"what is left of the work could not be tidied up: {error}"
+            self._add_doubt(f"what is left of the work could not be tidied up: {error}")
 
     def _carry_over(self, suspects: frozenset[str]) -> None:
         path = self.database
         size = sum(beside.stat().st_size for beside in _files(path))
         require_space(path.parent, _ROOM * size)
         with ExitStack() as stack:
-            directory = stack.enter_context(TemporaryDirectory(prefix=f"{path.name}.salvaging_", dir=path.parent))
+            directory = stack.enter_context(_directory_beside(path))
             kept = stack.enter_context(KeptRows(_orphans_file(path), path))
             before = _fingerprint(path)
-            damaged = _settled_copy(path, Path(directory))
-            new = Path(directory) / "new.db"
+            damaged = _settled_copy(path, directory)
+            new = directory / "new.db"
             with new_file(new, like=path) as partial:
                 rescues = self._salvage(damaged, partial, kept, suspects)
                 after = self._mend_new(partial, kept, {rescue.table: rescue for rescue in rescues})
@@ -143,7 +145,10 @@ class Repair:
                 self.is_over, self.remaining = True, after.findings
                 self.rescues = [rescue for rescue in rescues if not rescue.is_whole]
                 kept.stays = True
-            self.doubt = _doubt(path, held) or self.doubt
+            self._add_doubt(_doubt(path, held))
+
+    def _add_doubt(self, doubt: str | None) -> None:
+        self.doubt = "; ".join(filter(None, (self.doubt, doubt))) or None
 
     def state(self) -> str:
         """What was done, for an owner who interrupts it."""
@@ -262,19 +267,35 @@ def _orphans_file(path: Path) -> Path:
     return next(found for found in map(plain.with_name, numbers) if not found.exists())
 
 
-def _back_up(connection: sqlite3.Connection, path: Path) -> Path:
-    """Copy the database as it is, through the only connection to it, whatever is wrong with it."""
-    final = default_name(path, path.parent)
+def _back_up(connection: sqlite3.Connection, path: Path, final: Path) -> None:
+    """Copy the database as it is to `final`, through the only connection to it, whatever is wrong with it."""
     require_space(path.parent, path.stat().st_size)
     with new_file(final, like=path) as partial, closing(sqlite3.connect(partial, isolation_level=None)) as copy:
         copy.execute("PRAGMA journal_mode = OFF")  # a copy that fails is thrown away whole
         connection.backup(copy)
-    return final
 
 
 def _shape(path: Path) -> list[tuple[object, ...]]:
     with read_only(path) as connection:
         return [row[:3] for row in shape(connection)]
+
+
+@contextmanager
+def _directory_beside(path: Path) -> Iterator[Path]:
+    """A directory for the time of the block, on the file system of `path`."""
+    directory = TemporaryDirectory(prefix=f"{path.name}.salvaging_", dir=path.parent)
+    try:
+        yield Path(directory.name)
+    except BaseException as error:
+        try:
+            directory.cleanup()
+        except OSError as reason:
+            note_leftover(error, Path(directory.name), reason)
+        raise
+    try:
+        directory.cleanup()
+    except OSError as reason:
+        raise OSError(f"{directory.name}: {reason}") from reason
 
 
 def _settled_copy(path: Path, directory: Path) -> Path:

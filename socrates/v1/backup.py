@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,8 +141,8 @@ def new_file(final: Path, like: Path) -> Iterator[Path]:
     gone when the block fails. Raises OSError.
     """
     partial = final.with_name(final.name + PARTIAL)
-    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
+        _create(partial)
         yield partial
         partial.chmod(_permissions(like, partial))
         sync(partial)
@@ -150,11 +150,72 @@ def new_file(final: Path, like: Path) -> Iterator[Path]:
             raise FileExistsError(f"{final} was made by somebody else meanwhile, and is not overwritten")
         os.rename(partial, final)
         sync(final.parent)
-    except BaseException:
-        written = partial if partial.exists() else final
-        for ending in ("", *_COMPANIONS):
-            written.with_name(written.name + ending).unlink(missing_ok=True)
+    except _TakenError:
         raise
+    except BaseException as error:
+        written = partial if partial.exists() else final
+        _remove(error, [written.with_name(written.name + ending) for ending in ("", *_COMPANIONS)])
+        raise
+
+
+class _TakenError(FileExistsError):
+    """Somebody else has the file, so it is not for us to remove."""
+
+
+def _create(partial: Path) -> None:
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError as error:
+        raise _TakenError(error.errno, error.strerror, str(partial)) from error
+
+
+def discard(error: BaseException, paths: Iterable[Path]) -> None:
+    """Remove the files that work which ended by `error` has left. Those that cannot be removed are noted on it.
+
+    Nothing is removed when a name was taken: then the file that bears it is somebody else's.
+    """
+    if not any(isinstance(link, FileExistsError) for link in _led_to(error)):
+        _remove(error, paths)
+
+
+def _remove(error: BaseException, paths: Iterable[Path]) -> None:
+    for path in filter(os.path.lexists, paths):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as reason:
+            note_leftover(error, path, reason)
+
+
+def note_leftover(error: BaseException, path: Path, reason: OSError) -> None:
+    """Note on `error` that its work has left `path`, for `with_notes` to tell the owner."""
+    error.add_note(f"{path} is left of it and could not be removed ({reason}): remove it.")
+
+
+@contextmanager
+def discarding(paths: Iterable[Path]) -> Iterator[None]:
+    """`discard` the files that are among `paths` by the time the block fails."""
+    try:
+        yield
+    except BaseException as error:
+        discard(error, paths)
+        raise
+
+
+def with_notes(message: str, error: BaseException) -> str:
+    """`message`, which tells of `error`, and what is noted on that and on the errors that led to it, line by line."""
+    return "\n".join([message, *(note for link in _led_to(error) for note in getattr(link, "__notes__", ()))])
+
+
+def _led_to(error: BaseException) -> list[BaseException]:
+    """The error and those that it came from."""
+    met: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if link is not None and link not in met:
+            met.append(link)
+            waiting += [link.__cause__, link.__context__]
+    return met
 
 
 def companions(database: Path) -> list[Path]:

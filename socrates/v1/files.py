@@ -171,7 +171,7 @@ def is_rolled_back(path: Path) -> bool:
             # connection itself is, as long as a traceback holds one of its cursors.
             connection.execute("PRAGMA wal_checkpoint")
             return not has_hot_journal(path)
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         return False
 
 

@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +23,8 @@ from socrates.v1.backup import (
     UNFINISHED,
     companions,
     default_name,
+    discard,
+    discarding,
     explaining,
     new_file,
     require_space,
@@ -119,7 +121,7 @@ class Restoration:
         place = self.database.resolve()
         new = default_name(place, place.parent, "new")
         new = new.with_name(new.name + RESTORING)
-        try:
+        with discarding([new]):
             with _reading(self.backup) as source:
                 if contents_of(source, self.backup) != self.incoming:
                     raise MigrationError(f"{self.backup} was not examined, or has changed since. Nothing was changed.")
@@ -134,10 +136,7 @@ class Restoration:
                 except ReplacedError as error:
                     self.kept, untidy = error.kept, str(error)
                 self.done = True
-                self.doubt = _doubt(self.database, held) or untidy
-        finally:
-            if not self.done:
-                new.unlink(missing_ok=True)
+                self.doubt = "; ".join(filter(None, (_doubt(self.database, held), untidy))) or None
 
 
 def _doubt(database: Path, held: list[tuple[object, ...]]) -> str | None:
@@ -251,14 +250,22 @@ def _replace_content(new: Path, database: Path, old: BinaryIO, connection: sqlit
         with closing(sqlite3.connect(f"{new.resolve().as_uri()}?immutable=1", uri=True)) as source:
             source.backup(connection)
     except sqlite3.Error as error:
-        if has_hot_journal(database):
+        if _may_be_half_replaced(database):
             raise MigrationError(
-                f"{database} could not be replaced ({error}), nor could SQLite take back at once what it had begun: "
-                f"it does so at the next opening, so leave {database}-journal there. The old file is kept as {kept}."
+                f"{database} could not be replaced ({error}), nor is it certain that SQLite took back at once what it "
+                f"had begun: it does so at the next opening, so leave {database}-journal there, if there is one. The "
+                f"old file is kept as {kept}."
             ) from error
-        kept.unlink()
+        discard(error, [kept])
         raise explained(error, database) from error
     return kept
+
+
+def _may_be_half_replaced(database: Path) -> bool:
+    try:
+        return has_hot_journal(database)
+    except OSError:
+        return True  # nobody can tell
 
 
 def _replace_file(new: Path, database: Path, old: BinaryIO) -> Path:
@@ -267,17 +274,17 @@ def _replace_file(new: Path, database: Path, old: BinaryIO) -> Path:
     beside = companions(database)
     require_space(database.parent, sum(path.stat().st_size for path in (database, *beside)))
     kept = default_name(database, database.parent, "replaced")
-    with ExitStack() as undo:
+    copies: list[Path] = []
+    with discarding(copies):
         for companion in beside:
             copy = kept.with_name(kept.name + companion.name.removeprefix(database.name))
             with companion.open("rb") as content:
                 _keep(content, copy, database)
-            undo.callback(copy.unlink)
+            copies.append(copy)
         _keep(old, kept, database)
-        undo.callback(kept.unlink)
+        copies.append(kept)
         new.chmod(kept.stat().st_mode)
         sync(new)
-        undo.pop_all()
     try:
         for companion in beside:
             companion.unlink()

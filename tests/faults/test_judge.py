@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,26 @@ def test_a_backup_that_does_not_hold_the_old_content_is_found(judge: Judge) -> N
 def test_a_traceback_is_found(judge: Judge) -> None:
     with pytest.raises(AssertionError):
         judge.judge(Outcome(signal=None, status=1, err="Traceback (most recent call last): …"))
+
+
+@pytest.mark.parametrize("name", [BACKUP, f"{BACKUP}.partial"])
+def test_after_a_disk_that_fails_a_copy_may_be_left_if_it_is_named(judge: Judge, name: str) -> None:
+    shutil.copyfile(judge.stage.directory / DATABASE, judge.stage.directory / name)
+    with pytest.raises(AssertionError, match="nothing was said"):
+        judge.judge(REFUSED, may_be_untidy=True)
+    judge.stage.reset()
+    shutil.copyfile(judge.stage.directory / DATABASE, judge.stage.directory / name)
+    assert judge.judge(replace(REFUSED, err=f"{REFUSED.err}{name} is left of it"), may_be_untidy=True) == "old"
+
+
+def test_a_ctrl_c_that_python_dropped_is_no_complaint_but_any_other_error_of_a_finalizer_is(judge: Judge) -> None:
+    report = (
+        'Exception ignored in: <function f at 0x7f>\nTraceback (most recent call last):\n  File "weakref.py"\n\n{}\n'
+    )
+    done = judge.stage.run()
+    with pytest.raises(AssertionError, match="ValueError"):
+        judge.judge(replace(done, err=report.format("ValueError: no")))
+    assert judge.judge(replace(done, err=report.format("KeyboardInterrupt: "))) == "new"
 
 
 def test_what_may_be_left_passes(judge: Judge) -> None:

@@ -85,8 +85,12 @@ def be_the_child(request: dict[str, Any], answer: int) -> None:
         watch(moments, directory, small_cache=request["small_cache"])
         try:
             status = _run(request["command"])
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # one from outside can come late
+        except KeyboardInterrupt:
+            status = UNCAUGHT_INTERRUPT
         finally:
             moments.stop()
+    gc.collect()  # an interpreter that ends does so: what lies in cycles is closed
     if blow.disk is not None:
         blow.disk.give_back()
     reached = moments.reached if request.get("count") else []
@@ -99,6 +103,7 @@ def _run(command: list[str]) -> int:
     sys.argv = [program, *arguments]
     status = 0
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         PROGRAMS[program]()
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
@@ -108,7 +113,6 @@ def _run(command: list[str]) -> int:
     except Exception:  # noqa: BLE001 - the judge is told
         traceback.print_exc()
         status = 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one from outside can come late
     return status
 
 
@@ -127,6 +131,7 @@ def warm_up() -> None:
 def answer_of(request: dict[str, Any]) -> dict[str, Any]:
     """Run the request in a child, strike it from outside if that is asked for, and gather what it says."""
     reading, writing = os.pipe()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # to the child until its program begins
     child = os.fork()
     if child == 0:
         status = 1
@@ -136,6 +141,7 @@ def answer_of(request: dict[str, Any]) -> dict[str, Any]:
             status = 0
         finally:
             os._exit(status)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.close(writing)
     said = _hear_out(reading, child, request)
     os.close(reading)

@@ -26,6 +26,7 @@ class KeptRows:
         self._database = database
         self._partial = path.with_name(path.name + ".partial")
         self._descriptor: int | None = None
+        self._is_made = False
         self.stays = False
         """Set when what depends on the file is done: until then it is removed when the block ends."""
 
@@ -36,14 +37,24 @@ class KeptRows:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
-        if not self.stays:
-            for path in (self._partial, self.path) if self.tables else ():
+        if not self.stays and self._is_made:
+            self._remove(error)
+
+    def _remove(self, error: BaseException | None) -> None:
+        """Remove the file. Where that fails after `error`, it is noted on that, which is what its owner is told."""
+        for path in (self._partial, self.path):
+            try:
                 path.unlink(missing_ok=True)
+            except OSError as reason:
+                if error is None:
+                    raise
+                error.add_note(f"{path} is left of it and could not be removed ({reason}): remove it.")
 
     def add(self, table: str, reason: str, row: Mapping[str, object]) -> None:
         """Keep one row. `table` may name several that it may be of."""
         if self._descriptor is None:
             self._descriptor = os.open(self._partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            self._is_made = True
             head = {"database": str(self._database), "kept_at": datetime.now(UTC).isoformat()}
             self._write(json.dumps(head)[:-1] + ', "rows": [\n')
         separator = ",\n" if self.tables else ""

@@ -207,7 +207,9 @@ def _indexes(
 def _has_row_numbers(connection: sqlite3.Connection, name: str) -> bool:
     try:
         connection.execute(f"SELECT rowid FROM {quoted(name)} LIMIT 0")  # noqa: S608
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # the disk fails, say: that is not a missing column
+            raise
         return False
     return True
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from socrates.errors import MigrationError
-from socrates.v1.backup import back_up, back_up_to, check_free_space
+from socrates.v1.backup import back_up, back_up_to, check_free_space, discarding, new_file
 from tests.concurrency.checks import LONG
 from tests.support.migrate import OBEY_PERMISSIONS, execute, value
 from tests.support.other_process import can_write, other_process
@@ -371,3 +371,12 @@ def test_a_disk_that_fills_up_leaves_no_half_copy(database: Path) -> None:
     done = subprocess.run([sys.executable, "-c", FILL_UP, database], capture_output=True, text=True, check=True)
     assert "could not be written" in done.stdout
     assert names(database.parent) == {database.name}
+
+
+def test_a_file_that_somebody_else_made_meanwhile_is_not_removed(tmp_path: Path) -> None:
+    like, final = tmp_path / "projects.db", tmp_path / "projects.db.backup"
+    like.write_bytes(b"ours")
+    with pytest.raises(FileExistsError, match="somebody else"), discarding([final]), new_file(final, like):
+        final.write_bytes(b"theirs")
+    assert final.read_bytes() == b"theirs"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["projects.db", "projects.db.backup"]
