@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCH := $(BIN)/python -m pytest tests/performance -o python_files='bench_*.py' --benchmark-quiet
 SAMPLE := tests/support/v1_samples/nine-tables.db
 
-.PHONY: help install run test test-long dialect-suite bench bench-quick lint format clean
+.PHONY: help install run test test-long dialect-suite bench bench-large bench-quick lint format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ dialect-suite: $(FULL) ## SQLAlchemy's own dialect suite on our SQLite driver an
 
 bench: $(FULL) ## Measure beside v1; writes build/bench/report.json
 	$(BENCH)
+
+bench-large: $(FULL) ## Growth to 1,000,000 projects on both engines; takes some GB of disk
+	$(BENCH) --large --bench-report=build/bench/large.json -k test_growth
 
 bench-quick: $(FULL) ## Only see that the bench runs
 	$(BENCH) --quick --bench-report=build/bench/quick.json

@@ -25,6 +25,7 @@ from socrates.config import Settings
 from socrates.database.urls import database_url, sqlite_path
 from socrates.errors import MigrationError, SocratesError
 from socrates.models import Base
+from socrates.v1.backup import with_notes
 from socrates.v1.importer import Progress
 from socrates.v1.migration import ATTRIBUTE, Migration, require_v1_file
 from socrates.v1.options import Options, asks_for_json, parse_options
@@ -61,7 +62,7 @@ def run(options: Options, progress: Progress) -> Migration:
     if path is None:
         migration = Migration(options, None, progress, shown_as=url.render_as_string(hide_password=True))
         context.config.attributes[ATTRIBUTE] = migration
-        migrate_postgres(url, migration, _run_revisions)
+        migrate_postgres(url, migration, _run_revisions, context.config.attributes.get("lock_timeout"))
         return migration
     migration = Migration(options, path, progress)
     context.config.attributes[ATTRIBUTE] = migration
@@ -146,9 +147,10 @@ def _tell(migration: Migration, options: Options) -> None:
         raise SystemExit(QUARANTINED)
 
 
-def _tell_failure(kind: type[BaseException], message: str, as_json: bool, prefix: str = "") -> None:
+def _tell_failure(error: BaseException, meaning: str, as_json: bool, prefix: str = "") -> None:
+    message = with_notes(meaning, error)
     if as_json:
-        print(json.dumps({"error": {"kind": kind.__name__, "message": message}}, indent=2))
+        print(json.dumps({"error": {"kind": type(error).__name__, "message": message}}, indent=2))
     else:
         print("\n".join(map(printable, f"{prefix}{message}".split("\n"))), file=sys.stderr)
 
@@ -191,10 +193,10 @@ def main() -> None:
         if _is_migrating():
             _tell(migration, options)
     except (SocratesError, CommandError, sa.exc.SQLAlchemyError, OSError) as error:
-        _tell_failure(type(error), _meaning(error), asks_for_json(given), "error: ")
+        _tell_failure(error, _meaning(error), asks_for_json(given), "error: ")
         raise SystemExit(REFUSED) from error
     except KeyboardInterrupt as interrupt:
-        _tell_failure(KeyboardInterrupt, f"interrupted: {_state_after_interrupt()}", asks_for_json(given))
+        _tell_failure(interrupt, f"interrupted: {_state_after_interrupt()}", asks_for_json(given))
         raise SystemExit(INTERRUPTED) from interrupt
 
 

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
         ConflictError,
         DatabaseError,
         InvalidValueError,
+        LoginRefusedError,
         MigrationError,
         NotFoundError,
         QuotaExceededError,
         SchemaError,
+        SerializationError,
         SocratesError,
+        ThrottledError,
     )
     from socrates.store import Store, UnitOfWork
 
@@ -36,6 +39,7 @@ __all__ = [
     "ConflictError",
     "DatabaseError",
     "InvalidValueError",
+    "LoginRefusedError",
     "MigrationError",
     "NewMaturityEvent",
     "NewMessage",
@@ -43,9 +47,11 @@ __all__ = [
     "NotFoundError",
     "QuotaExceededError",
     "SchemaError",
+    "SerializationError",
     "Settings",
     "SocratesError",
     "Store",
+    "ThrottledError",
     "UnitOfWork",
     "__version__",
 ]

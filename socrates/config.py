@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     sqlite_synchronous: Literal["NORMAL", "FULL"] = Field(
         default="NORMAL",
         description="NORMAL survives a crash of the program; FULL also keeps the last commits when the power fails",
+    )
+
+    encryption_key: SecretStr | None = Field(
+        default=None, description="the secret under which API keys are encrypted; without it none can be stored"
     )
 
     @property

@@ -9,6 +9,8 @@
     ├── AlreadyExistsError          a record has this key already
     ├── ConflictError               somebody else saved the record since it was read
     ├── QuotaExceededError          a limit is used up
+    ├── LoginRefusedError           name and passcode do not fit together
+    ├── ThrottledError              too many log-ins under this name failed; wait
     └── DatabaseError               the database, or the file that should be one
         ├── BusyError               somebody else held the database for longer than the caller can wait
         ├── SerializationError      two units of work got in each other's way; run it again
@@ -99,6 +101,21 @@ class QuotaExceededError(SocratesError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.what, self.used, self.limit)
+
+
+class LoginRefusedError(SocratesError):
+    """Nobody may log in with this name and passcode. Which of the two is wrong, and why, is not told."""
+
+
+class ThrottledError(SocratesError):
+    """Too many log-ins under this name failed: the next attempt is let in after `retry_after` seconds, rounded up."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"too many log-ins under this name failed: wait {retry_after} s, then try again")
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.retry_after,)
 
 
 class DatabaseError(SocratesError):

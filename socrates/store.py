@@ -31,6 +31,7 @@ from socrates.repositories.conversations import ConversationReads, ConversationR
 from socrates.repositories.knowledge import KnowledgeReads, KnowledgeRepository
 from socrates.repositories.learning import LearningReads, LearningRepository
 from socrates.repositories.llm import LLMReads, LLMRepository
+from socrates.repositories.login_failures import LoginFailureRepository
 from socrates.repositories.notes import NoteReads, NoteRepository
 from socrates.repositories.projects import ProjectReads, ProjectRepository
 from socrates.repositories.users import UserReads, UserRepository
@@ -52,6 +53,7 @@ class UnitOfWork:
         self.learning = LearningRepository(session)
         self.knowledge = KnowledgeRepository(session)
         self.llm = LLMRepository(session)
+        self.login_failures = LoginFailureRepository(session)
 
 
 class Store:

@@ -210,15 +210,6 @@ class ArchivedUser:
 
 
 @dataclass(frozen=True, slots=True)
-class DeletedUser:
-    """What a user's deletion did to the projects owned: `transferred` pairs a project's id with its new owner."""
-
-    username: str
-    transferred: tuple[tuple[str, str], ...]
-    deleted_projects: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Note:
     """One note of a project; `note_type` is design, bug, idea, task or general."""
 

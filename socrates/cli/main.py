@@ -7,7 +7,9 @@ import typer
 import socrates
 from socrates.cli.command import REFUSED
 from socrates.cli.db import app as db
+from socrates.cli.keys import app as keys
 from socrates.cli.tour import take_tour
+from socrates.cli.users import app as users
 from socrates.errors import SocratesError
 
 app = typer.Typer(
@@ -17,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a traceback's locals can hold keys and passcode hashes
 )
 app.add_typer(db, name="db")
+app.add_typer(keys, name="keys")
+app.add_typer(users, name="users")
 
 
 @app.command()

@@ -16,8 +16,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from socrates.config import Settings
+from socrates.database import postgres_failures
+from socrates.database.log_filters import LOGGING_NAME
 from socrates.database.migrations import current_revision
-from socrates.errors import ConfigurationError, DatabaseError, MigrationError
+from socrates.errors import BusyError, ConfigurationError, DatabaseError, MigrationError
 from socrates.v1.exclusive import uninterrupted
 from socrates.v1.files import copy_to, has_hot_journal, read_only, remove_if_empty, require_writable
 from socrates.v1.importer import Progress
@@ -84,6 +87,8 @@ def _migrate_in_one_transaction(path: Path, migration: Migration, work: Work) ->
         sa.URL.create("sqlite"),
         creator=lambda: sqlite3.connect(path, isolation_level=None, timeout=_LOCK_SECONDS),
         poolclass=sa.NullPool,
+        hide_parameters=True,
+        logging_name=LOGGING_NAME,
     )
     sa.event.listen(engine, "connect", _set_pragmas)
     sa.event.listen(engine, "begin", _begin_immediate)
@@ -157,22 +162,45 @@ def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def migrate_postgres(url: sa.URL, migration: Migration, work: Work) -> None:
-    """Run `work` in one transaction, alone: a second migration waits. Raises DatabaseError or ConfigurationError."""
+def migrate_postgres(url: sa.URL, migration: Migration, work: Work, patience: float | None = None) -> None:
+    """Run `work` in one transaction, alone: a second migration waits.
+
+    Raises BusyError when another migration, or a program at work, keeps the database for longer than `patience`
+    (seconds; by default the setting lock_timeout), MigrationError and ConfigurationError. Then nothing was changed.
+    """
+    seconds = Settings().lock_timeout if patience is None else patience
+    engine = _postgres_engine(url)
     try:
-        engine = create_async_engine(url, poolclass=sa.NullPool, isolation_level="READ COMMITTED")
-    except ModuleNotFoundError as error:
-        raise ConfigurationError("PostgreSQL needs its driver: pip install 'socrates[postgres]'") from error
-    try:
-        asyncio.run(_migrate_postgres(engine, migration, work))
+        asyncio.run(_migrate_postgres(engine, migration, work, seconds))
     except OSError as error:
         raise MigrationError(f"{migration.name} cannot be reached: {error}. Is the server running?") from error
     except (sa.exc.DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
         cause = getattr(error, "orig", None) or error
+        if postgres_failures.code(cause) == postgres_failures.LOCK_TIMEOUT:
+            raise BusyError(
+                f"another migration of {migration.name}, or a program that works on it, kept it locked for longer than "
+                f"{seconds:g} seconds (the setting lock_timeout). Nothing was changed. Try again when it is done."
+            ) from error
         raise MigrationError(f"PostgreSQL reports: {cause}. Nothing was changed.") from error
 
 
-async def _migrate_postgres(engine: AsyncEngine, migration: Migration, work: Work) -> None:
+def _postgres_engine(url: sa.URL) -> AsyncEngine:
+    try:
+        engine = create_async_engine(
+            url,
+            poolclass=sa.NullPool,
+            isolation_level="READ COMMITTED",
+            hide_parameters=True,
+            logging_name=LOGGING_NAME,
+        )
+        from socrates.database.postgres_connection import forget_values  # noqa: PLC0415 - its driver is an extra
+    except ModuleNotFoundError as error:
+        raise ConfigurationError("PostgreSQL needs its driver: pip install 'socrates[postgres]'") from error
+    forget_values(engine)
+    return engine
+
+
+async def _migrate_postgres(engine: AsyncEngine, migration: Migration, work: Work, patience: float) -> None:
     connection = engine.connect()
     try:
         await connection.start()
@@ -180,6 +208,8 @@ async def _migrate_postgres(engine: AsyncEngine, migration: Migration, work: Wor
         raise ConfigurationError("the PostgreSQL URL has a parameter that the driver does not know") from error
     async with aclosing(connection):
         transaction = await connection.begin()
+        milliseconds = str(max(1, round(patience * 1000)))
+        await connection.execute(sa.select(sa.func.set_config("lock_timeout", milliseconds, True)))
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         if await connection.run_sync(work, migration) and not migration.options.dry_run:
             with uninterrupted():

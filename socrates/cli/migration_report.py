@@ -113,6 +113,7 @@ def outcome(migration: Migration) -> dict[str, Any]:
         "v1_tables_given_back": migration.given_back,
         "backup": str(migration.backup) if migration.backup and not dry_run else None,
         "import": migration.report.as_json() if migration.report else None,
+        "readable_keys": migration.readable_keys,
         "remarks": migration.remarks,
     }
 
@@ -160,8 +161,10 @@ def _print_next(console: Console, report: ImportReport, migration: Migration, da
     keys = report.tables.get("api_keys")
     if keys is not None and keys.imported:
         console.print(
-            f"{keys.imported} API keys came over as v1 stored them, which is readable text. They also lie in the "
-            "backup and in api_keys_v1_backup: renew them where you got them."
+            f"{keys.imported:,} API keys came over as v1 stored them, {migration.readable_keys:,} of which anybody can "
+            "read. Encrypt them: socrates keys encrypt. They also lie in "
+            + ("the backup and in api_keys_v1_backup" if migration.options.v1 is None else "v1's file")
+            + ", so renew them where you got them."
         )
     if report.damaged:
         console.print(

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import case, create_engine, func, select
+from sqlalchemy import URL, Connection, case, create_engine, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
@@ -55,7 +55,20 @@ class Overview:
 def overview(connection: sqlite3.Connection) -> Overview:
     """Read it from a database at head."""
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-    with Session(engine) as session:
+    with engine.connect() as bind:
+        return _overview(bind)
+
+
+def overview_on_server(url: URL, lock_timeout: float) -> Overview:
+    """Read it from a PostgreSQL database at head. Raises NotRecognisedError, SchemaError or DatabaseError."""
+    from socrates.database.copying.postgres_side import open_source  # noqa: PLC0415 - its driver is an extra
+
+    with open_source(url, lock_timeout) as side:
+        return side.look(_overview)
+
+
+def _overview(bind: Connection) -> Overview:
+    with Session(bind) as session:
         projects = _projects(session, Project.updated_at.desc(), _PROJECTS_SHOWN)
         longest = next(iter(_projects(session, Project.message_count.desc(), 1)), None)
         messages = _last_messages(session, longest.id) if longest else ()

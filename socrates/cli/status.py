@@ -1,17 +1,23 @@
 """`socrates db status`: what a database is, what it holds, where it came from, and what lies beside it."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
+from sqlalchemy import URL
 
-from socrates.cli.command import AsJson, Database, answer, answering, reading, require_ours, say, sqlite_file
+from socrates.cli.command import AsJson, Database, answer, answering, reading, require_ours, say
+from socrates.config import Settings
 from socrates.database.migrations import current_revision, head_revision
+from socrates.database.urls import database_url, sqlite_path
+from socrates.errors import NotRecognisedError
 from socrates.models import Base
 from socrates.v1.backup import UNFINISHED
-from socrates.v1.ledger import backup_changes, last_run
+from socrates.v1.layout import Kind
+from socrates.v1.ledger import BackupChange, backup_changes, last_run
+from socrates.v1.postgres_target import PostgresTarget
 from socrates.v1.shapes import FileKind, backups_in, recognise, v1_tables_in
 from socrates.v1.target import Target, parsed
 
@@ -25,44 +31,88 @@ _BESIDE = ("backup_", "replaced_", "orphans_", "new_")
 def status(database: Database = None, as_json: AsJson = False) -> None:
     """Show a database's revision, sizes, counts, last import, and what is in quarantine."""
     with answering(as_json):
-        path = sqlite_file(database)
-        with reading(path) as connection:
-            facts = facts_about(connection, path)
+        facts = _facts(database_url(Settings(), database))
         answer(facts, as_json, lambda: _print(facts))
 
 
+def _facts(url: URL) -> dict[str, Any]:
+    path = sqlite_path(url)
+    if path is None:
+        return _facts_on_server(url)
+    with reading(path) as connection:
+        return facts_about(connection, path)
+
+
 def facts_about(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
-    """All that is told, ready for JSON. Raises NotRecognisedError for a database that is neither v1's nor ours."""
+    """All that is told of a file, ready for JSON. Raises NotRecognisedError for one that is neither v1's nor ours."""
     kind = recognise(connection, frozenset(), str(path))
     if kind is FileKind.OURS:
         require_ours(connection, path)
-    revision = current_revision(connection)
+    target = Target(connection)
     return {
         "database": str(path),
-        "kind": kind.value,
-        "revision": revision,
-        "head": head_revision(),
-        "next": _next(kind, revision, path),
+        **_schema(kind, current_revision(connection), str(path)),
         "bytes": _sizes(connection, path),
-        "rows": _counts(connection, kind),
-        "import": _last_import(connection) if kind is FileKind.OURS else None,
-        "quarantine": _quarantine(connection) if kind is FileKind.OURS else {},
-        "v1_tables": {name: _count(connection, name) for name in backups_in(connection).values()},
+        "rows": _counts(target, v1_tables_in(connection) if kind is FileKind.V1 else _new_tables(target)),
+        **_account(target, kind),
+        "v1_tables": _counts(target, backups_in(connection).values()),
         "beside": _beside(path),
     }
 
 
-def _next(kind: FileKind, revision: str | None, path: Path) -> str | None:
+def _facts_on_server(url: URL) -> dict[str, Any]:
+    """The same of a PostgreSQL database. Raises NotRecognisedError for one that is neither empty nor ours."""
+    from socrates.database.copying.postgres_side import open_reading  # noqa: PLC0415 - its driver is an extra
+
+    with open_reading(url, Settings().lock_timeout) as side:
+        tables, revision = side.tables(), side.revision()
+        if tables and revision is None:
+            raise NotRecognisedError(f"{side.shown} is neither empty nor one of ours. Name the right database.")
+        kind = FileKind.OURS if tables else FileKind.EMPTY
+
+        def contents(driver: Any) -> dict[str, Any]:
+            target = PostgresTarget(driver)
+            return {"rows": _counts(target, _new_tables(target)), **_account(target, kind)}
+
+        return {
+            "database": side.shown,
+            **_schema(kind, revision, side.shown),
+            # The log belongs to the whole server, which also finds room for itself.
+            "bytes": {"database": side.size(), "write_ahead_log": None, "free": None},
+            **side.look_below(contents),
+            "v1_tables": {},
+            "beside": [],
+        }
+
+
+def _schema(kind: FileKind, revision: str | None, shown: str) -> dict[str, Any]:
+    return {
+        "kind": kind.value,
+        "revision": revision,
+        "head": head_revision(),
+        "next": _next(kind, revision, shown),
+    }
+
+
+def _account(target: Target, kind: FileKind) -> dict[str, Any]:
+    is_ours = kind is FileKind.OURS
+    return {
+        "import": _last_import(target) if is_ours else None,
+        "quarantine": _quarantine(target) if is_ours else {},
+    }
+
+
+def _next(kind: FileKind, revision: str | None, shown: str) -> str | None:
     """What the owner should do, if anything."""
     if kind is FileKind.V1:
-        return f"a database that v1 wrote. Close v1, then: socrates db upgrade {path}"
+        return f"a database that v1 wrote. Close v1, then: socrates db upgrade {shown}"
     if kind is FileKind.EMPTY:
-        return f"an empty database; it gets its schema when a program opens it, or by: socrates db upgrade {path}"
+        return f"an empty database; it gets its schema when a program opens it, or by: socrates db upgrade {shown}"
     if revision == head_revision():
         return None
     if revision is not None and revision > head_revision():
         return "written by a newer version of socrates; install that one"
-    return f"at an earlier schema: socrates db upgrade {path}"
+    return f"at an earlier schema: socrates db upgrade {shown}"
 
 
 def _sizes(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
@@ -77,26 +127,29 @@ def _sizes(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
     }
 
 
-def _counts(connection: sqlite3.Connection, kind: FileKind) -> dict[str, int]:
-    if kind is FileKind.V1:
-        return {name: _count(connection, name) for name in v1_tables_in(connection)}
-    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    names = [table.name for table in Base.metadata.sorted_tables if not table.name.startswith("v1_")]
-    return {name: _count(connection, name) for name in sorted(names) if name in there}
+def _new_tables(target: Target) -> list[str]:
+    """Those that are there: an earlier revision has fewer."""
+    names = sorted(table.name for table in Base.metadata.sorted_tables if not table.name.startswith("v1_"))
+    return [name for name in names if target.has_table(name)]
 
 
-def _count(connection: sqlite3.Connection, table: str) -> int:
-    (count,) = connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()  # noqa: S608 - names of this package
+def _counts(target: Target, tables: Iterable[str]) -> dict[str, int]:
+    return {name: _count(target, name) for name in tables}
+
+
+def _count(target: Target, table: str) -> int:
+    ((count,),) = target.query(f'SELECT count(*) FROM "{table}"')  # noqa: S608 - names of this package
     return int(count)
 
 
-def _last_import(connection: sqlite3.Connection) -> dict[str, Any] | None:
-    target = Target(connection)
+def _last_import(target: Target) -> dict[str, Any] | None:
     run = last_run(target)
     if run is None:
         return None
+    moments = ", ".join(target.column(name, Kind.TIME) for name in ("started_at", "finished_at"))
     ((started, finished, report),) = target.query(
-        "SELECT started_at, finished_at, report FROM v1_import_runs WHERE id = ?", (run.id,)
+        f"SELECT {moments}, report FROM v1_import_runs WHERE id = ?",  # noqa: S608
+        (run.id,),
     )
     tables: Mapping[str, Mapping[str, int]] = parsed(report).get("tables", {})
     return {
@@ -114,16 +167,13 @@ def _last_import(connection: sqlite3.Connection) -> dict[str, Any] | None:
 
 def _kept(target: Target, table: str) -> int:
     """The rows of a table that earlier revisions lack."""
-    if not target.has_table(table):
-        return 0
-    ((count,),) = target.query(f"SELECT count(*) FROM {table}")  # noqa: S608 - names of this package
-    return int(count)
+    return _count(target, table) if target.has_table(table) else 0
 
 
-def _quarantine(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+def _quarantine(target: Target) -> dict[str, dict[str, int]]:
     """Per table of v1: the rows that wait, and those of them that only lack their project."""
-    target = Target(connection)
-    waiting = "SELECT source_table, count(*), sum(reason LIKE 'orphan:%') FROM v1_quarantine"
+    orphans = "count(*) FILTER (WHERE reason LIKE 'orphan:%')"
+    waiting = f"SELECT source_table, count(*), {orphans} FROM v1_quarantine"  # noqa: S608
     if target.has_table("v1_quarantine_releases"):
         waiting += " WHERE id NOT IN (SELECT quarantine_id FROM v1_quarantine_releases)"
     rows = target.query(f"{waiting} GROUP BY source_table ORDER BY source_table")
@@ -148,10 +198,9 @@ def _print(facts: Mapping[str, Any]) -> None:
     say(f"{facts['database']}: {facts['kind']}{revision}")
     if facts["next"]:
         say(f"  {facts['next']}")
-    say(
-        f"Size: {sizes['database']:,} bytes, of which {sizes['free']:,} are free; "
-        f"write-ahead log: {sizes['write_ahead_log']:,}"
-    )
+    free, log = sizes["free"], sizes["write_ahead_log"]
+    details = "" if free is None else f", of which {free:,} are free; write-ahead log: {log:,}"
+    say(f"Size: {sizes['database']:,} bytes{details}")
     for name, count in facts["rows"].items():
         if count:
             say(f"  {name}: {count:,}")
@@ -175,4 +224,4 @@ def _print_import(run: Mapping[str, Any]) -> None:
     )
     say(f"Since then: {run['deleted_since']:,} deleted, {run['imported_later']:,} imported out of quarantine")
     for change in run["backup_changes"]:
-        say(f"v1's tables were {change['kind']} at {change['changed_at'][:19]} UTC")
+        say(str(BackupChange(**change)))

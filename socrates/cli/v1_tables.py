@@ -22,7 +22,7 @@ from socrates.cli.command import (
     sqlite_file,
 )
 from socrates.errors import ChangedSinceError, MigrationError
-from socrates.v1.backup import back_up_as, default_name, require_space
+from socrates.v1.backup import back_up_as, default_name, discard, require_space
 from socrates.v1.exclusive import uninterrupted
 from socrates.v1.files import require_readable, require_writable
 from socrates.v1.ledger import DROPPED, note_backup_change
@@ -55,9 +55,9 @@ def drop_v1_backup(
         require_writable(path)
         require_consent(f"Drop v1's own tables in {path}? It cannot be downgraded afterwards.", yes, as_json)
         before = path.stat().st_size
-        with _connected(path) as connection:
+        with connected(path) as connection:
             dropping.run(connection, path)
-            unshrunk = _shrink(connection)
+            unshrunk = shrink(connection)
         facts = {
             "database": str(path),
             "dropped": dropping.dropped,
@@ -90,11 +90,13 @@ class Dropping:
             with uninterrupted():
                 connection.execute("COMMIT")
                 self.dropped = tables
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if not self.dropped:  # SQLite itself rolls back when the disk is full
-                self._remove_backup()
+        except BaseException as error:
+            try:
+                if connection.in_transaction:  # SQLite itself rolls back when the disk is full
+                    connection.execute("ROLLBACK")
+            finally:
+                if not self.dropped:
+                    self._remove_backup(error)
             raise
 
     def state(self) -> str:
@@ -104,9 +106,9 @@ class Dropping:
         backup = "" if self.backup is None else f"; the backup is {self.backup}"
         return f"but v1's tables were dropped by then{backup}"
 
-    def _remove_backup(self) -> None:
+    def _remove_backup(self, error: BaseException) -> None:
         if self.backup is not None:
-            self.backup.unlink(missing_ok=True)
+            discard(error, [self.backup])
             self.backup = None
 
     def _drop(self, connection: sqlite3.Connection, path: Path) -> dict[str, int]:
@@ -133,7 +135,8 @@ class Dropping:
 
 
 @contextmanager
-def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file, to be written to, with transactions begun and ended by hand. Raises DatabaseError."""
     try:
         uri = f"{path.resolve().as_uri()}?mode=rw"
         with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)) as connection:
@@ -147,7 +150,7 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
     return int(count)
 
 
-def _shrink(connection: sqlite3.Connection) -> str | None:
+def shrink(connection: sqlite3.Connection) -> str | None:
     """Give the room back to the disk. Returns why not, if not: the tables are dropped by then, and stay so."""
     try:
         connection.execute("VACUUM")

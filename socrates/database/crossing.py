@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import aiosqlite
 
@@ -75,8 +75,21 @@ async def _cross(driver: aiosqlite.Connection, work: Callable[..., _T], *argumen
 
 
 async def _queued(driver: aiosqlite.Connection, work: Callable[..., _T], *arguments: Any) -> _T:
-    result: _T = await driver._execute(work, *arguments)  # type: ignore[no-untyped-call]
-    return result
+    # aiosqlite logs the arguments and exceptions that it is given: hashes and keys are among the former, and what
+    # sqlite3 could not decode is repeated in the latter.
+    def run() -> tuple[_T | None, BaseException | None]:
+        try:
+            return work(*arguments), None
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the task that waits
+            return None, error
+
+    result, failure = await driver._execute(run)  # type: ignore[no-untyped-call]
+    if failure is None:
+        return cast(_T, result)
+    try:
+        raise failure
+    finally:
+        del failure  # or its traceback and this frame would keep each other, and cursors with them
 
 
 async def _until_idle(driver: aiosqlite.Connection, interrupt: bool) -> None:

@@ -73,13 +73,14 @@ def create_schema(path: Path) -> None:
     _make_schema(str(path), {"options": {"url": str(path.absolute())}, "only_new": True})
 
 
-def create_schema_on_server(url: URL) -> None:
+def create_schema_on_server(url: URL, lock_timeout: float) -> None:
     """Bring an empty PostgreSQL database to head, from any thread without an event loop, in the same manner.
 
-    An advisory lock makes others wait meanwhile; a database at head is left as it is.
+    An advisory lock makes others wait meanwhile; a database at head is left as it is. Raises BusyError, too, when
+    somebody else's migration takes longer than `lock_timeout` (seconds).
     """
-    options = {"url": url.render_as_string(hide_password=False)}
-    _make_schema(url.render_as_string(hide_password=True), {"options": options})
+    attributes = {"options": {"url": url.render_as_string(hide_password=False)}, "lock_timeout": lock_timeout}
+    _make_schema(url.render_as_string(hide_password=True), attributes)
 
 
 def _make_schema(shown: str, attributes: dict[str, object]) -> None:

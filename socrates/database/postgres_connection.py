@@ -1,6 +1,7 @@
 """How a connection to PostgreSQL is made, and what its errors may repeat."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import asyncpg
 from sqlalchemy import ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from socrates.errors import ConfigurationError, DatabaseError
+from socrates.errors import ConfigurationError, DamagedRecordError, DatabaseError
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -44,8 +45,11 @@ async def _connected(*arguments: Any, **options: Any) -> asyncpg.Connection:
         ) from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise ConfigurationError(f"PostgreSQL refused the connection: {error}. See the database URL") from error
+    except asyncpg.exceptions.ClientConfigurationError as error:
+        raise ConfigurationError(f"the PostgreSQL URL cannot be used: {error}") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        raise DatabaseError(f"PostgreSQL cannot be reached: {error}. Is the server running?") from error
+        reason = str(error) or "it did not answer in time"
+        raise DatabaseError(f"PostgreSQL cannot be reached: {reason}. Is the server running?") from error
     except (TypeError, ValueError) as error:
         raise ConfigurationError("the PostgreSQL URL has a parameter that the driver does not know") from error
 
@@ -62,7 +66,13 @@ def _encoded(moment: datetime) -> tuple[int]:
 
 
 def _decoded(microseconds: tuple[int]) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds[0])
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds[0])
+    except OverflowError:
+        failure = DamagedRecordError(
+            "a stored time cannot be read: it is not within the years 1 to 9999, so another program wrote it"
+        )
+    raise failure
 
 
 def forget_values(engine: AsyncEngine) -> None:
@@ -70,18 +80,28 @@ def forget_values(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def forget(failure: ExceptionContext) -> None:
-        error: BaseException | None = failure.original_exception
-        while error is not None:
-            if isinstance(error, asyncpg.PostgresError):
-                error.detail = error.hint = error.context = None
-            _forget_text(error)
-            error = error.__cause__
+        for error in _with_causes(failure.original_exception):
+            _forget_values_in(error)
+        if failure.sqlalchemy_exception is not None:
+            # It was made before, with the text of the other.
+            failure.sqlalchemy_exception.args = (str(failure.original_exception),)
 
 
-def _forget_text(error: BaseException) -> None:
-    sqlstate = getattr(error, "sqlstate", None) or ""
-    if isinstance(error, asyncpg.DataError | asyncpg.InterfaceError) or sqlstate.startswith("22"):
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _forget_values_in(error: BaseException) -> None:
+    for part in ("detail", "hint", "context"):
+        if hasattr(error, part):
+            setattr(error, part, None)
+    if (getattr(error, "sqlstate", None) or "").startswith("22"):
         # "invalid input for query argument $3: '…'": the value is inside the sentence.
         error.args = (f"a value does not fit ({type(error).__name__})",)
+        if isinstance(error, asyncpg.DataError):
+            # Python's own exception, of a text that is not Unicode for instance, holds the value.
+            error.__cause__ = error.__context__ = None
     elif error.args and isinstance(error.args[0], str):
         error.args = (error.args[0].partition("\nDETAIL")[0], *error.args[1:])

@@ -9,6 +9,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from socrates.config import Settings
 from socrates.database.engines import Engines
+from socrates.database.log_filters import LOGGING_NAME
 from socrates.database.postgres_connection import connect, forget_values
 from socrates.database.postgres_opening import make_ready
 from socrates.database.postgres_session import PostgresWriteSession
@@ -72,6 +73,7 @@ def _engine(url: URL, settings: Settings, read_only: bool) -> AsyncEngine:
         pool_pre_ping=not read_only,
         # Parameters hold hashes, keys and people's texts, and the messages of errors go to logs.
         hide_parameters=True,
+        logging_name=LOGGING_NAME,
         connect_args={
             "async_creator_fn": connect,
             "server_settings": _session_settings(settings, read_only),
@@ -89,6 +91,10 @@ def _session_settings(settings: Settings, read_only: bool) -> dict[str, str]:
         "timezone": "UTC",
         # All statements here are short; compiling one takes longer than running it.
         "jit": "off",
+        # So does starting other processes for it.
+        "max_parallel_workers_per_gather": 0,
+        # PostgreSQL's own 4 is that of a disk which has to seek: for one person's list it read everybody's projects.
+        "random_page_cost": 1.1,
         "default_transaction_read_only": "on" if read_only else "off",
         "lock_timeout": _milliseconds(settings.lock_timeout),
         "statement_timeout": _milliseconds(settings.statement_timeout),

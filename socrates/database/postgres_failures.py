@@ -14,14 +14,19 @@ from socrates.errors import (
 )
 
 FOREIGN_KEY = "23503"
+LOCK_TIMEOUT = "55P03"
 
 _Meaning = Callable[[BaseException | None], SocratesError]
 
 
 def code(cause: BaseException | None) -> str | None:
     """PostgreSQL's code of a driver's exception; None for one that has none."""
-    found = getattr(cause, "sqlstate", None)
-    return found if isinstance(found, str) else None
+    # SQLAlchemy's own copy of the exception does not always have it.
+    for error in (cause, getattr(cause, "__cause__", None)):
+        found = getattr(error, "sqlstate", None)
+        if isinstance(found, str):
+            return found
+    return None
 
 
 def meaning(error: exc.DBAPIError) -> SocratesError:
@@ -64,7 +69,7 @@ _GAVE_UP = _says(
     "another unit of work got in the way, and the database gave up this one; nothing of it was stored. Run it again, "
     "or have Store.transact do that",
 )
-_NO_NUL = _says(InvalidValueError, "a value cannot be stored: PostgreSQL's text takes no NUL character")
+_NO_NUL = _says(InvalidValueError, "a value cannot be stored or looked for: PostgreSQL's text takes no NUL character")
 _FULL = _says(DatabaseError, "the server's disk or memory is full; nothing of this unit of work was stored")
 
 _CODES: dict[str, _Meaning] = {
@@ -77,7 +82,9 @@ _CODES: dict[str, _Meaning] = {
     ),
     "40001": _GAVE_UP,
     "40P01": _GAVE_UP,
-    "55P03": _says(BusyError, "another unit of work kept a record locked for longer than the setting lock_timeout"),
+    LOCK_TIMEOUT: _says(
+        BusyError, "another unit of work kept a record locked for longer than the setting lock_timeout"
+    ),
     "57014": _says(
         DatabaseError, "the statement took longer than the setting statement_timeout, or somebody cancelled it"
     ),
@@ -94,6 +101,6 @@ _CODES: dict[str, _Meaning] = {
 }
 _CLASSES: dict[str, _Meaning] = {
     "08": lost,
-    "22": _says(InvalidValueError, "a value cannot be stored: its column does not take it"),
+    "22": _says(InvalidValueError, "a value cannot be stored or looked for: its column does not take it"),
     "23": _not_allowed,
 }

@@ -20,16 +20,17 @@ _TABLES = text("SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = cu
 _REVISION = text("SELECT version_num FROM alembic_version")
 
 
-async def make_ready(engine: AsyncEngine, url: URL, _settings: Settings) -> None:
+async def make_ready(engine: AsyncEngine, url: URL, settings: Settings) -> None:
     """Give an empty database its schema.
 
     Raises SchemaError or NotRecognisedError, with the command that mends it, for any other schema than head;
-    ConfigurationError for a server that will not do; DatabaseError when it cannot be reached.
+    ConfigurationError for a server that will not do; DatabaseError when it cannot be reached; BusyError when another
+    program makes the schema, or migrates, for longer than the setting lock_timeout.
     """
     shown = url.render_as_string(hide_password=True)
     if not await _is_ready(engine, shown):
         # The migration waits for an advisory lock, and does nothing if another process made the schema meanwhile.
-        await asyncio.to_thread(create_schema_on_server, url)
+        await asyncio.to_thread(create_schema_on_server, url, settings.lock_timeout)
         await _is_ready(engine, shown)
 
 

@@ -1,10 +1,11 @@
 """The session of a unit of work on PostgreSQL, where units of work run beside one another."""
 
 import json
-from typing import Any
 
-from sqlalchemy import BigInteger, Executable, Result, bindparam, func, select
+from sqlalchemy import BigInteger, Executable, bindparam, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
+from socrates.database.failures import explained
 from socrates.database.postgres_limits import refuse_what_postgres_cannot_hold
 from socrates.database.sessions import Parameters, WriteSession
 
@@ -19,11 +20,18 @@ class PostgresWriteSession(WriteSession):
 
     locks = True
 
-    async def run(self, statement: Executable, params: Parameters | None = None) -> Result[Any]:
-        """Like WriteSession.run. Raises InvalidValueError, too, for what only PostgreSQL cannot hold."""
-        refuse_what_postgres_cannot_hold(statement, params or {})
-        return await super().run(statement, params)
-
     async def hold(self, *key: str) -> None:
-        """Wait until no other unit of work holds `key`, and hold it until this one ends."""
-        await self.run(_LOCK, {"key": json.dumps(key), "seed": _SEED})
+        """Wait until no other unit of work holds `key`, and hold it until this one ends.
+
+        Raises BusyError, SerializationError and whatever else a statement can meet.
+        """
+        try:
+            await self.run(_LOCK, {"key": json.dumps(key), "seed": _SEED})
+            return
+        except SQLAlchemyError as error:
+            failure = explained(error)
+        raise failure
+
+    def _refuse(self, statement: Executable, params: Parameters) -> None:
+        super()._refuse(statement, params)
+        refuse_what_postgres_cannot_hold(statement, params)

@@ -104,7 +104,7 @@ class WriteSession(AsyncSession):
     async def run(self, statement: Executable, params: Parameters | None = None) -> Result[Any]:
         """Run `statement` in the transaction, which begins with the first one."""
         try:
-            refuse_misfits(statement, params or {})
+            self._refuse(statement, params or {})
             async with self._one_at_a_time:
                 if self._over:
                     raise ClosedError("this unit of work is over; begin another one")
@@ -112,6 +112,9 @@ class WriteSession(AsyncSession):
         except BaseException as error:
             self.spoil(error)
             raise
+
+    def _refuse(self, statement: Executable, params: Parameters) -> None:
+        refuse_misfits(statement, params)
 
     def _run(self, statement: Executable, params: Parameters | None) -> Result[Any]:
         if self._connection is None:
@@ -151,8 +154,8 @@ class WriteSession(AsyncSession):
 async def write_session(session: WriteSession) -> AsyncIterator[WriteSession]:
     """Have the session commit at the end, and roll back on any exception or cancellation.
 
-    Afterwards the session is closed for good. When the task is cancelled during the commit, the commit is waited for
-    and may have happened.
+    Afterwards the session is closed for good. When the task is cancelled during the commit, the commit may have
+    happened; on SQLite it is waited for, on PostgreSQL its connection is given up.
     """
     try:
         yield session

@@ -14,6 +14,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from socrates.config import Settings
 from socrates.database import onehop
 from socrates.database.engines import Engines
+from socrates.database.log_filters import LOGGING_NAME, silence_aiosqlite
 from socrates.database.sqlite_connection import ONE_HOP_BUSY_MS, Role, connection_class
 from socrates.database.urls import file_uri
 
@@ -85,6 +86,7 @@ def _engine(path: Path, settings: Settings, role: Role, **options: Any) -> Async
         "timeout": settings.lock_timeout if stock else ONE_HOP_BUSY_MS / 1000,
     }
     if stock:
+        silence_aiosqlite()
         connect["isolation_level"] = None
     else:
         options["busy_patience"] = settings.lock_timeout
@@ -98,6 +100,7 @@ def _engine(path: Path, settings: Settings, role: Role, **options: Any) -> Async
         pool_timeout=settings.lock_timeout,
         # Parameters hold hashes, keys and people's texts, and the messages of errors go to logs.
         hide_parameters=True,
+        logging_name=LOGGING_NAME,
         **options,
     )
 

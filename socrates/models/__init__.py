@@ -3,6 +3,7 @@
 Entities live inside a unit of work. Every relationship raises when it is read without having been loaded.
 """
 
+from socrates.models.account import LoginFailure
 from socrates.models.base import Base
 from socrates.models.conversation import ConversationMessage
 from socrates.models.knowledge import CachedEmbedding, KnowledgeDocument, KnowledgeSuggestion
@@ -47,6 +48,7 @@ __all__ = [
     "KnowledgeSuggestion",
     "LLMProviderConfig",
     "LLMUsage",
+    "LoginFailure",
     "MaturityEvent",
     "PendingQuestion",
     "PhaseMaturityScore",

@@ -11,14 +11,20 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     Double,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
+    UnaryExpression,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Relationship, mapped_column, relationship
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from socrates.models.types import CodePointText, ExactDecimal, TaggedJSON, UtcDateTime
 
@@ -62,8 +68,45 @@ WITHOUT_ROWID = {"sqlite_with_rowid": False}
 """For children with a composite key: one b-tree in place of two, in which a parent's rows lie together."""
 
 
-ARCHIVED_ONLY: dict[str, Any] = {"sqlite_where": text("is_archived = 1"), "postgresql_where": text("is_archived")}
-"""For an index of what is archived: on each engine the condition that `.where(Project.is_archived)` compiles to."""
+class Sorted(UnaryExpression[Any]):
+    """A column in an index, and how PostgreSQL sorts it there, to serve a list that begins or ends with NULL.
+
+    SQLite cannot be told, and need not be: NULL comes before all values, and an index is read both ways.
+    """
+
+    inherit_cache = True
+
+
+@compiles(Sorted, "sqlite")
+def _unsorted(element: UnaryExpression[Any], compiler: SQLCompiler, **options: Any) -> str:
+    column: ColumnElement[Any] = element
+    while isinstance(column, UnaryExpression):
+        column = column.element
+    return compiler.process(column, **options)
+
+
+def undated_first(time: InstrumentedAttribute[Any]) -> Sorted:
+    """For lists that are oldest first, and begin with what has no time."""
+    return Sorted(time.expression, modifier=operators.nulls_first_op)
+
+
+def undated_last(time: InstrumentedAttribute[Any]) -> Sorted:
+    """For lists that are last first, and end with what has no time."""
+    return Sorted(time.desc(), modifier=operators.nulls_last_op)
+
+
+def archive_index(time: InstrumentedAttribute[Any], key: InstrumentedAttribute[Any]) -> Index:
+    """The index of what is archived and of nothing else, for a list by time and key that is last first.
+
+    On each engine its condition is what `.where(Project.is_archived)` compiles to.
+    """
+    return Index(
+        None,
+        undated_last(time),
+        Sorted(key.expression, modifier=operators.desc_op),
+        sqlite_where=text("is_archived = 1"),
+        postgresql_where=text("is_archived"),
+    )
 
 
 def position_check() -> CheckConstraint:

@@ -5,14 +5,13 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from socrates.models.base import Base, Extra
+from socrates.models.base import Base, Extra, undated_first
 
 
 class KnowledgeDocument(Base):
     """One document uploaded to a project; `file_size` in bytes, as the uploader stated it."""
 
     __tablename__ = "knowledge_documents"
-    __table_args__ = (Index(None, "project_id", "uploaded_at"), Index(None, "user_id"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
@@ -24,6 +23,10 @@ class KnowledgeDocument(Base):
     embedding: Mapped[bytes | None]
     uploaded_at: Mapped[datetime | None]
     extra: Mapped[Extra]
+
+
+Index(None, KnowledgeDocument.project_id, undated_first(KnowledgeDocument.uploaded_at))
+Index(None, KnowledgeDocument.user_id, undated_first(KnowledgeDocument.uploaded_at))
 
 
 class KnowledgeSuggestion(Base):

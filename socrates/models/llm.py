@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from socrates.models.base import Base, Extra, TaggedDict
+from socrates.models.base import Base, Extra, TaggedDict, undated_last
 
 
 class LLMProviderConfig(Base):
@@ -46,7 +46,6 @@ class LLMUsage(Base):
     """One call of a model; latency in milliseconds, cost in US dollars."""
 
     __tablename__ = "llm_usage"
-    __table_args__ = (Index(None, "user_id", "timestamp"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str]
@@ -62,3 +61,6 @@ class LLMUsage(Base):
     error_message: Mapped[str | None]
     request_id: Mapped[str | None]
     extra: Mapped[Extra]
+
+
+Index(None, LLMUsage.user_id, undated_last(LLMUsage.timestamp))

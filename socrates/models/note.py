@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from socrates.models.base import WITHOUT_ROWID, Base, Extra, children, position_check
+from socrates.models.base import WITHOUT_ROWID, Base, Extra, children, position_check, undated_first
 
 
 class ProjectNoteTag(Base):
@@ -23,7 +23,6 @@ class ProjectNote(Base):
     """One note; `note_type` is design, bug, idea, task or general."""
 
     __tablename__ = "project_notes"
-    __table_args__ = (Index(None, "project_id", "created_at"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
@@ -35,3 +34,6 @@ class ProjectNote(Base):
     extra: Mapped[Extra]
 
     tags: Mapped[list[ProjectNoteTag]] = children(ProjectNoteTag.position)
+
+
+Index(None, ProjectNote.project_id, undated_first(ProjectNote.created_at))

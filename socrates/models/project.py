@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from socrates.models.base import ARCHIVED_ONLY, WITHOUT_ROWID, Base, Extra, ProjectKey, children, position_check
+from socrates.models.base import WITHOUT_ROWID, Base, Extra, ProjectKey, archive_index, children, position_check
 from socrates.models.conversation import ConversationMessage
 from socrates.models.knowledge import KnowledgeDocument, KnowledgeSuggestion
 from socrates.models.maturity import (
@@ -61,7 +61,6 @@ class Project(Base):
         CheckConstraint("message_count >= 0", name="message_count"),
         CheckConstraint("version >= 1", name="version"),
         Index(None, "owner", "is_archived", "updated_at"),
-        Index(None, "archived_at", "id", **ARCHIVED_ONLY),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -99,3 +98,6 @@ class Project(Base):
     notes: Mapped[list[ProjectNote]] = children(ProjectNote.created_at, ProjectNote.id)
     documents: Mapped[list[KnowledgeDocument]] = children(KnowledgeDocument.uploaded_at, KnowledgeDocument.id)
     suggestions: Mapped[list[KnowledgeSuggestion]] = children(KnowledgeSuggestion.created_at, KnowledgeSuggestion.id)
+
+
+archive_index(Project.archived_at, Project.id)

@@ -2,17 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from socrates.models.base import ARCHIVED_ONLY, Base, Extra
+from socrates.models.base import Base, Extra, archive_index
 
 
 class User(Base):
     """One person. Other tables name users without a foreign key, because v1 did not keep the two in step."""
 
     __tablename__ = "users"
-    __table_args__ = (Index(None, "archived_at", "username", **ARCHIVED_ONLY),)
 
     username: Mapped[str] = mapped_column(primary_key=True)
     passcode_hash: Mapped[str]
@@ -26,3 +24,6 @@ class User(Base):
     is_archived: Mapped[bool] = mapped_column(default=False)
     archived_at: Mapped[datetime | None]
     extra: Mapped[Extra]
+
+
+archive_index(User.archived_at, User.username)

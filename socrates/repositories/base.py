@@ -119,15 +119,16 @@ class Repository:
         """Run a statement that returns no rows; tell how many rows it touched."""
         return await self._write_with(statement, parameters)
 
-    async def _write_many(self, statement: Executable, parameters: Sequence[Mapping[str, Any]]) -> int:
-        """Run it once per set of parameters, in batches; no statement for no parameters."""
-        touched = 0
+    async def _write_many(self, statement: Executable, parameters: Sequence[Mapping[str, Any]]) -> None:
+        """Run it once per set of parameters, in batches; no statement for no parameters.
+
+        How many rows that touched PostgreSQL's driver does not tell.
+        """
         with self._spoiling():
             for start in range(0, len(parameters), AT_ONCE):
-                touched += await self._write_with(statement, parameters[start : start + AT_ONCE])
+                await self._execute(statement, parameters[start : start + AT_ONCE])
                 if start + AT_ONCE < len(parameters):
                     await asyncio.sleep(0)
-        return touched
 
     @contextmanager
     def _spoiling(self) -> Iterator[None]:

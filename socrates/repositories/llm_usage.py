@@ -15,13 +15,11 @@ from sqlalchemy import (
     Select,
     bindparam,
     cast,
-    desc,
     func,
     insert,
     or_,
     select,
     tuple_,
-    union_all,
 )
 
 from socrates.frozen import FrozenDict, freeze
@@ -29,6 +27,7 @@ from socrates.models import LLMUsage
 from socrates.models.functions import decimal_sum
 from socrates.models.types import ExactDecimal
 from socrates.repositories.base import Mapper, Repository, now, positive, table, utc
+from socrates.repositories.pages import last_first, merged
 from socrates.views import Usage, UsageOfDay, UsageTotals
 
 _After = Literal["dated", "undated"]
@@ -42,6 +41,7 @@ _FROM_PROVIDER = LLMUsage.provider == bindparam("provider")
 _SINCE = bindparam("since", type_=_AT.type) <= _AT
 _UNTIL = bindparam("until", type_=_AT.type) > _AT
 _UNDATED = _AT.is_(None)
+_NEWEST_FIRST = last_first("timestamp", "id")
 _OLDER = tuple_(_AT, LLMUsage.id) < tuple_(
     bindparam("last_at", type_=_AT.type), bindparam("last_id", type_=LLMUsage.id.type)
 )
@@ -80,13 +80,10 @@ def _page(provider: bool, since: bool, until: bool, after: _After | None) -> Exe
     if after == "dated":
         dated = dated.where(_OLDER)
     if after == "undated":
-        page: Any = undated.where(LLMUsage.id < bindparam("last_id"))
+        dated = undated.where(LLMUsage.id < bindparam("last_id"))
     elif (until or after == "dated") and not since:
-        # One condition with OR would have the engine walk through all newer calls; two ranges of the index don't.
-        page = union_all(dated, undated)
-    else:
-        page = dated
-    return page.order_by(desc("timestamp").nulls_last(), desc("id")).limit(bindparam("count"))  # type: ignore[no-any-return]
+        return merged(dated, undated, _NEWEST_FIRST)
+    return dated.order_by(*_NEWEST_FIRST).limit(bindparam("count"))
 
 
 @lru_cache(maxsize=8)
@@ -129,6 +126,13 @@ class UsageReads(Repository):
 
         For the next page give the last call of this one as `after`, with the same span and provider.
         """
+        until = utc(until)
+        if until is not None and after is not None and after.timestamp is not None:
+            # One of the two says it all. Given both, SQLite would read from the span's end to the page.
+            if after.timestamp < until:
+                until = None
+            else:
+                after = None
         parameters = _span(user_id, since, until, provider)
         place: _After | None = None
         if after is not None:

@@ -93,7 +93,9 @@ def _page(
 
 
 def _has_tag(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return select(_tags.c.note_id).where(_tags.c.note_id == _notes.c.id, condition).exists()
+    # Not EXISTS: for that PostgreSQL would first look through the tags of everybody's notes.
+    tag = select(_tags.c.note_id).where(_tags.c.note_id == _notes.c.id, condition).limit(1)
+    return tag.scalar_subquery().is_not(None)
 
 
 def _contains_needle() -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from socrates.models import AnalyticsMetrics, PhaseMaturityScore, Project, TeamM
 from socrates.repositories.base import Mapper, now, only_known, positive, table, with_next
 from socrates.repositories.deletions import remember_projects
 from socrates.repositories.maturity import MaturityReads, MaturityWrites
+from socrates.repositories.pages import last_first, merged
 from socrates.repositories.project_details import DETAILS, details_from, part_from
 from socrates.repositories.project_lists import LISTS, ListChange
 from socrates.repositories.team import TeamReads, TeamWrites
@@ -91,21 +92,14 @@ _VERSIONS = (
 )
 _ARCHIVED = select(*_summary.columns).where(Project.is_archived)
 _UNDATED = _ARCHIVED.where(Project.archived_at.is_(None))
-_LAST_FIRST = (Project.archived_at.desc().nulls_last(), Project.id.desc())
-# One condition for both would read all that was archived later; two sorted branches are merged, each in its index.
-_OLDER = union_all(
-    _ARCHIVED.where(
-        tuple_(Project.archived_at, Project.id)
-        < tuple_(bindparam("at", type_=Project.archived_at.type), bindparam("id"))
-    ),
-    _UNDATED,
+_OLDER = _ARCHIVED.where(
+    tuple_(Project.archived_at, Project.id) < tuple_(bindparam("at", type_=Project.archived_at.type), bindparam("id"))
 )
-_OLDER_COLUMNS = _OLDER.selected_columns
+_LAST_FIRST = last_first("archived_at", "id")
 _FIRST_ARCHIVED = _ARCHIVED.order_by(*_LAST_FIRST).limit(bindparam("count"))
-_NEXT_ARCHIVED = _OLDER.order_by(_OLDER_COLUMNS["archived_at"].desc().nulls_last(), _OLDER_COLUMNS["id"].desc()).limit(
-    bindparam("count")
-)
-_NEXT_UNDATED = _UNDATED.where(Project.id < bindparam("id")).order_by(Project.id.desc()).limit(bindparam("count"))
+_NEXT_ARCHIVED = merged(_OLDER, _UNDATED, _LAST_FIRST)
+# All have the same time, none; its order keeps PostgreSQL from walking the primary key to find them.
+_NEXT_UNDATED = _UNDATED.where(Project.id < bindparam("id")).order_by(*_LAST_FIRST).limit(bindparam("count"))
 
 _RETURNED = [_projects.c[column.key] for column in _summary.columns]
 _INSERT = insert(_projects).returning(*_RETURNED)

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Executable, bindparam, case, func, insert, literal, or_, select, tuple_, union_all, update
+from sqlalchemy import Executable, bindparam, case, func, insert, literal, or_, select, tuple_, update
 
 from socrates.errors import InvalidValueError, QuotaExceededError, UserNotFoundError
 from socrates.models import Project, User
 from socrates.models.types import UtcDateTime
-from socrates.repositories.base import Mapper, Repository, now, only_known, positive, table, utc, with_next
-from socrates.repositories.user_deletion import UserDeletion
+from socrates.repositories.base import Mapper, now, only_known, positive, table, utc, with_next
+from socrates.repositories.pages import last_first, merged
+from socrates.repositories.user_deletion import UserDeletion, UserErasurePlans
+from socrates.repositories.user_export import UserExport
 from socrates.views import ArchivedUser
 from socrates.views import User as UserView
 
@@ -43,22 +45,15 @@ _EXISTS = select(literal(1)).where(User.username == bindparam("username"))
 _PROJECT_COUNT = select(func.count()).select_from(Project).where(Project.owner == User.username).scalar_subquery()
 _ARCHIVED = select(User.username, User.archived_at, _PROJECT_COUNT.label("project_count")).where(User.is_archived)
 _UNDATED = _ARCHIVED.where(User.archived_at.is_(None))
-# One condition for both would read all that was archived later; two sorted branches are merged, each in its index.
-_OLDER = union_all(
-    _ARCHIVED.where(
-        tuple_(User.archived_at, User.username)
-        < tuple_(bindparam("at", type_=User.archived_at.type), bindparam("username"))
-    ),
-    _UNDATED,
+_OLDER = _ARCHIVED.where(
+    tuple_(User.archived_at, User.username)
+    < tuple_(bindparam("at", type_=User.archived_at.type), bindparam("username"))
 )
-_OLDER_COLUMNS = _OLDER.selected_columns
-_FIRST_PAGE = _ARCHIVED.order_by(User.archived_at.desc().nulls_last(), User.username.desc()).limit(bindparam("count"))
-_NEXT_PAGE = _OLDER.order_by(_OLDER_COLUMNS.archived_at.desc().nulls_last(), _OLDER_COLUMNS.username.desc()).limit(
-    bindparam("count")
-)
-_NEXT_UNDATED = (
-    _UNDATED.where(User.username < bindparam("username")).order_by(User.username.desc()).limit(bindparam("count"))
-)
+_LAST_FIRST = last_first("archived_at", "username")
+_FIRST_PAGE = _ARCHIVED.order_by(*_LAST_FIRST).limit(bindparam("count"))
+_NEXT_PAGE = merged(_OLDER, _UNDATED, _LAST_FIRST)
+# All have the same time, none; its order keeps PostgreSQL from walking the primary key to find them.
+_NEXT_UNDATED = _UNDATED.where(User.username < bindparam("username")).order_by(*_LAST_FIRST).limit(bindparam("count"))
 
 _RETURNED = [_users.c[column.key] for column in _user.columns]
 _INSERT = insert(_users).returning(*_RETURNED)
@@ -90,7 +85,7 @@ _ARCHIVE_PROJECTS = with_next(
 _RESTORE = _UPDATE.where(_users.c.is_archived).values(is_archived=False, archived_at=None)
 
 
-class UserReads(Repository):
+class UserReads(UserExport, UserErasurePlans):
     """Reads of users."""
 
     async def get(self, username: str) -> UserView:

@@ -15,7 +15,7 @@ from socrates.errors import DamagedRecordError
 from socrates.v1.digest import digest
 from socrates.v1.importer import convert
 from socrates.v1.layout import LATER_TABLES, TABLES_OF, Rows
-from socrates.v1.ledger import Run, deleted_keys, digests_of
+from socrates.v1.ledger import Run, blanked_digests, deleted_keys, digests_of, quarantine_key
 from socrates.v1.quarantine import Released, fingerprint_of, released, waiting
 from socrates.v1.reader import SourceRow, V1Reader
 from socrates.v1.target import Target
@@ -77,6 +77,8 @@ class SourceCheck:
     """Whether v1's rows still convert to what was imported."""
 
     equal: int = 0
+    blanked: Keys = field(default_factory=Keys)
+    """API keys that a command of ours blanked; the rest of these rows still is what was imported."""
     differing: Keys = field(default_factory=Keys)
     missing: Keys = field(default_factory=Keys)
     """Rows that were imported, or put in quarantine, and that v1's tables no longer hold."""
@@ -89,28 +91,34 @@ class SourceCheck:
         return not (self.differing.count or self.missing.count or self.unaccounted.count)
 
 
-def check_source(reader: V1Reader, target: Target, run: Run) -> SourceCheck:
+def check_source(reader: V1Reader | None, target: Target, run: Run) -> SourceCheck:
     """Convert every v1 row again, with the zone of `run`, and compare with the digests that it kept.
+
+    Without a `reader` every row that was imported is missing, but for those that the quarantine keeps.
 
     A row that was imported out of quarantine is converted from what the quarantine keeps of it, which must be what v1's
     table holds, where that is there.
     """
     zone = Zone(run.timezone)
     result = SourceCheck()
+    blanked = blanked_digests(target, run)
     for table in TABLES_OF:
         promised = dict(digests_of(target, run, table))
         quarantine = _Quarantine(target, table, zone, promised, result)
-        if table in reader.names:
+        v1_is_there = reader is not None and table in reader.names
+        if reader is not None and v1_is_there:
             for row in reader.rows(table):
                 if not quarantine.accounts_for(row):
-                    _check_row(row, promised, zone, result)
-        quarantine.account_for_the_rest(v1_is_there=table in reader.names)
+                    _check_row(row, promised, blanked if table == "api_keys" else {}, zone, result)
+        quarantine.account_for_the_rest(v1_is_there=v1_is_there)
         for key in promised:
             result.missing.add(table, key)
     return result
 
 
-def _check_row(row: SourceRow, promised: dict[str, bytes], zone: Zone, result: SourceCheck) -> None:
+def _check_row(
+    row: SourceRow, promised: dict[str, bytes], blanked: dict[str, bytes], zone: Zone, result: SourceCheck
+) -> None:
     key = row.key
     expected = None if key is None else promised.pop(key, None)
     if key is None or expected is None:
@@ -121,8 +129,11 @@ def _check_row(row: SourceRow, promised: dict[str, bytes], zone: Zone, result: S
     except DamagedRecordError:
         result.differing.add(row.table, key)
         return
-    if digest(rows, TABLES_OF[row.table]) == expected:
+    found = digest(rows, TABLES_OF[row.table])
+    if found == expected:
         result.equal += 1
+    elif found == blanked.get(key):
+        result.blanked.add(row.table, key)
     else:
         result.differing.add(row.table, key)
 
@@ -132,6 +143,7 @@ class _Quarantine:
 
     def __init__(self, target: Target, table: str, zone: Zone, promised: dict[str, bytes], result: SourceCheck) -> None:
         """Takes the rows that were imported later out of `promised`."""
+        self._target = target
         self._table = table
         self._result = result
         self._imported: dict[str | None, list[tuple[Released, bool]]] = defaultdict(list)
@@ -145,7 +157,7 @@ class _Quarantine:
 
     def accounts_for(self, row: SourceRow) -> bool:
         """Account for a row of v1's, if it is one that went to quarantine."""
-        key = row.key
+        key = quarantine_key(self._target, row)
         imported = self._imported.get(key)
         if not imported and not self._waiting_keys[key]:
             return False

@@ -116,12 +116,11 @@ class Ledger:
     def quarantine(self, row: SourceRow, reason: str) -> None:
         """Keep a row that cannot be read, whole: its key, its other columns, and its raw data."""
         self._quarantined += 1
-        key = row.key
         columns = json.dumps(encode(row.other_columns()))
         values = (
             self._quarantined,
             row.table,
-            key if key is not None and self._target.holds(key) else None,
+            quarantine_key(self._target, row),
             printable(reason),
             columns,
             row.raw_data,
@@ -134,6 +133,12 @@ class Ledger:
             "UPDATE v1_import_runs SET finished_at = ?, report = ? WHERE id = ?",
             (finished, json.dumps(report.as_json()), self.run_id),
         )
+
+
+def quarantine_key(target: Target, row: SourceRow) -> str | None:
+    """The key under which a quarantine keeps a row of v1's; None where that is no text, or none that `target` holds."""
+    key = row.key
+    return key if key is not None and target.holds(key) else None
 
 
 def last_run(target: Target) -> Run | None:
@@ -209,23 +214,40 @@ def has_remains(target: Target) -> bool:
 
 
 class BackupChange(NamedTuple):
-    """A change of ours to v1's own tables."""
+    """What a command of ours did to v1's own tables; `changed_at` is in UTC."""
 
     kind: str
     changed_at: str
     details: dict[str, Any]
 
+    def __str__(self) -> str:
+        at = f"at {self.changed_at[:19]} UTC"
+        if self.kind == COPIED:
+            return f"v1's tables stayed behind in {self.details['source']} when the rest was copied, {at}"
+        return f"v1's tables were {self.kind} {at}"
+
 
 DROPPED = "dropped"
 """The kind of change that leaves none of v1's tables."""
+COPIED = "copied"
+"""The kind that `socrates.database.copying` notes in a copy: the tables that its details name are in the `source`."""
+BLANKED = "blanked of API keys"
+"""The kind that empties `encrypted_key` in v1's `api_keys`; its details hold the digest of what each row is since."""
 
 
 def backup_changes(target: Target, run: Run) -> list[BackupChange]:
     """What was done to v1's tables since `run`, the earliest first; nothing is known before revision 0004."""
     if not target.has_table("v1_backup_changes"):
         return []
-    sql = "SELECT kind, changed_at, details FROM v1_backup_changes WHERE run_id = ? ORDER BY position"
+    at = target.column("changed_at", Kind.TIME)
+    sql = f"SELECT kind, {at}, details FROM v1_backup_changes WHERE run_id = ? ORDER BY position"  # noqa: S608
     return [BackupChange(kind, str(at), parsed(details)) for kind, at, details in target.query(sql, (run.id,))]
+
+
+def blanked_digests(target: Target, run: Run) -> dict[str, bytes]:
+    """The digest of every row of v1's `api_keys` that was blanked since `run`, by key."""
+    blanked = (change.details["digests"] for change in backup_changes(target, run) if change.kind == BLANKED)
+    return {key: bytes.fromhex(found) for digests in blanked for key, found in digests.items()}
 
 
 def note_backup_change(target: Target, run: Run, kind: str, details: dict[str, Any]) -> None:

@@ -17,10 +17,12 @@ from socrates.v1.backup import back_up_as, check_free_space, default_name
 from socrates.v1.check import changes_since, check_source
 from socrates.v1.files import is_rolled_back, read_only, same_content
 from socrates.v1.importer import Progress, import_v1
+from socrates.v1.key_copies import cannot_be_given_back, count_readable
 from socrates.v1.layout import TABLES_OF
 from socrates.v1.ledger import LEDGER_TABLES, Run, last_run
 from socrates.v1.options import Options
 from socrates.v1.postgres_target import PostgresTarget
+from socrates.v1.proof import what_came_after
 from socrates.v1.reader import V1Reader
 from socrates.v1.reading import printable
 from socrates.v1.report import ImportReport
@@ -62,6 +64,7 @@ class Migration:
         self.database = database
         self.backup: Path | None = None
         self.report: ImportReport | None = None
+        self.readable_keys = 0
         self.remarks: list[str] = []
         self.name = shown_as or str(database)
         self.committed = False
@@ -156,6 +159,7 @@ class Migration:
                 options={**self.options.as_json(), "tables": sorted(reader.names)},
                 progress=self._progress,
             )
+        self.readable_keys = count_readable(_target(connection))
 
     def take_back(self, connection: Connection) -> None:
         """Empty the new tables, unless that would lose something. Raises MigrationError."""
@@ -226,21 +230,18 @@ class Migration:
     # Revision 0004
 
     def prepare_account_removal(self, connection: Connection, tables: Sequence[str]) -> None:
-        """Before the account of what came after the import is dropped. Raises MigrationError.
+        """Before the account of what came after the import is dropped, which says what would be lost, or is already.
 
-        Whoever dropped v1's tables is told here that there is no way back; whoever deleted records, or imported rows
-        of the quarantine, that this would be lost.
+        Raises MigrationError.
         """
         self.check_schema(connection)
         target = _target(connection)
         run = last_run(target)
         self._require_v1_tables(connection, run)
-        if run is not None and not self.options.discard and _filled(target, tables):
-            ((released,),) = target.query("SELECT count(*) FROM v1_quarantine_releases")
-            raise ChangedSinceError(
-                f"rows were written since the import: {changes_since(target, run)}; imported out of quarantine: "
-                f"{released}. Nothing was changed. To lose these changes, run it again with -x discard=1"
-            )
+        if run is not None and _filled(target, tables):
+            if not self.options.discard:
+                raise ChangedSinceError(what_came_after(target, run))
+            self.remarks += filter(None, [cannot_be_given_back(target, run)])
         self.prepare_removal(connection, tables)
 
     # Common

@@ -11,14 +11,26 @@ from typing import Any
 
 from socrates.errors import MigrationError
 from socrates.v1.check import Changes, SourceCheck, changes_since, check_source
-from socrates.v1.ledger import DROPPED, BackupChange, Gap, Run, backup_changes, gaps, has_remains, last_run
+from socrates.v1.key_copies import cannot_be_given_back
+from socrates.v1.ledger import (
+    COPIED,
+    DROPPED,
+    BackupChange,
+    Gap,
+    Run,
+    backup_changes,
+    gaps,
+    has_remains,
+    last_run,
+)
 from socrates.v1.reader import V1Reader
+from socrates.v1.shapes import BACKUP_SUFFIX
 from socrates.v1.target import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was found of one import. `source` is None where v1's rows are elsewhere or dropped; `elsewhere` says it."""
+    """What was found of one import. `source` is None where v1's rows could not be read; `elsewhere` says why."""
 
     run: Run
     source: SourceCheck | None
@@ -40,6 +52,7 @@ class Proof:
             if source is None
             else {
                 "equal": source.equal,
+                "blanked": source.blanked.as_json(),
                 "differing": source.differing.as_json(),
                 "missing": source.missing.as_json(),
                 "quarantined": source.quarantined,
@@ -58,16 +71,17 @@ class Proof:
         }
 
 
-def prove_last(target: Target, reader: V1Reader, database: str) -> Proof | None:
+def prove_last(target: Target, reader: V1Reader | None, database: str, given: V1Reader | None = None) -> Proof | None:
     """Check the last import; None where nothing was ever imported.
 
-    `reader` reads v1's tables where they were set aside beside the new ones, `database` is for the message. Raises
-    MigrationError when an import left traces, or is still to come, and there is no account of it.
+    `reader` reads v1's tables where they were set aside beside the new ones, `given` reads those of a file that takes
+    their place, `database` is for the message. Raises MigrationError when an import left traces, or is still to come,
+    and there is no account of it.
     """
     run = last_run(target)
     if run is not None:
-        return prove(run, target, reader)
-    if reader.names or has_remains(target):
+        return prove(run, target, given or reader)
+    if (reader is not None and reader.names) or has_remains(target):
         raise MigrationError(
             f"{database} holds v1's tables, or what an import noted, but no account of an import: nothing can be "
             "proven. Nothing was changed. If the import is still to come: socrates db upgrade. If not, the account "
@@ -76,19 +90,36 @@ def prove_last(target: Target, reader: V1Reader, database: str) -> Proof | None:
     return None
 
 
-def prove(run: Run, target: Target, reader: V1Reader) -> Proof:
-    """Check the import `run`; `reader` is as in `prove_last`."""
+def prove(run: Run, target: Target, reader: V1Reader | None) -> Proof:
+    """Check the import `run` by v1's rows that `reader` reads, if there are any."""
     done = tuple(backup_changes(target, run))
     elsewhere = _elsewhere(run, done, reader)
     source = check_source(reader, target, run) if elsewhere is None else None
     return Proof(run, source, elsewhere, done, changes_since(target, run), tuple(gaps(target, run)))
 
 
-def _elsewhere(run: Run, done: tuple[BackupChange, ...], reader: V1Reader) -> str | None:
-    """Where v1's rows are, if not here."""
-    if run.options.get("v1") is not None:
-        return f"v1's rows are not kept here: they came from {run.source}"
-    dropped = next((change for change in done if change.kind == DROPPED), None)
-    if dropped is None or reader.names:  # tables that came back have to prove themselves
+def _elsewhere(run: Run, done: tuple[BackupChange, ...], reader: V1Reader | None) -> str | None:
+    """Where v1's rows are, if it is no loss that they are not at hand."""
+    if reader is not None and reader.names:  # tables that came back have to prove themselves
         return None
-    return f"v1's tables were dropped at {dropped.changed_at[:19]} UTC, after a check"
+    if run.options.get("v1") is not None:
+        return f"they came from {run.source}"
+    return next((str(change) for change in done if _explains_absence(change, run)), None)
+
+
+def _explains_absence(change: BackupChange, run: Run) -> bool:
+    """Whether v1's tables are gone by `change`. A copy of a file that lacked some of them doesn't make up for these."""
+    if change.kind == COPIED:
+        return {name + BACKUP_SUFFIX for name in run.options["tables"]}.issubset(change.details["tables"])
+    return change.kind == DROPPED
+
+
+def what_came_after(target: Target, run: Run) -> str:
+    """Why a downgrade is refused that would lose what was written since the import, and the account of it."""
+    ((released,),) = target.query("SELECT count(*) FROM v1_quarantine_releases")
+    parts = (
+        f"rows were written since the import: {changes_since(target, run)}; imported out of quarantine: {released}",
+        cannot_be_given_back(target, run),
+        "Nothing was changed. To lose these changes, run it again with -x discard=1",
+    )
+    return ". ".join(filter(None, parts))

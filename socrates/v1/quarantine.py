@@ -114,8 +114,10 @@ def held(target: Target) -> list[Held]:
 
 def entry(target: Target, identity: int) -> Entry:
     """One row in quarantine, whole. Raises InvalidValueError when there is none with this id."""
+    columns_text = target.column("row_columns", Kind.JSON)
     found = target.query(
-        "SELECT source_table, source_key, reason, row_columns, data FROM v1_quarantine WHERE id = ?", (identity,)
+        f"SELECT source_table, source_key, reason, {columns_text}, data FROM v1_quarantine WHERE id = ?",  # noqa: S608
+        (identity,),
     )
     if not found:
         raise InvalidValueError(f"there is no row {identity} in quarantine. Nothing was changed.")
@@ -189,10 +191,12 @@ def released(target: Target, table: str, zone: Zone) -> Iterator[Released]:
         "WHERE q.source_table = ? ORDER BY q.id",
         (table,),
     )
+    stored_correction = target.column("correction", Kind.JSON)
     for (identity,) in found:
         kept = entry(target, identity)
         ((key, correction),) = target.query(
-            "SELECT source_key, correction FROM v1_quarantine_releases WHERE quarantine_id = ?", (identity,)
+            f"SELECT source_key, {stored_correction} FROM v1_quarantine_releases WHERE quarantine_id = ?",  # noqa: S608
+            (identity,),
         )
         stored = None if correction is None else str(correction)
         yield Released(kept.key, _fingerprint(kept.columns_text, kept.data), key, _digest(kept, stored, zone))

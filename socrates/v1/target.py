@@ -150,5 +150,5 @@ def not_utf8(value: str, _kind: Kind) -> str | None:
 
 
 def parsed(value: Any) -> Any:
-    """A JSON column's value: SQLite gives text, and so does asyncpg as SQLAlchemy sets it up."""
+    """A JSON column's value: SQLite gives text, and asyncpg, as SQLAlchemy sets it up, what that says."""
     return json.loads(value) if isinstance(value, str) else value

@@ -23,9 +23,9 @@ class Worker:
             cwd=REPOSITORY,
         )
 
-    def tell(self, do: str, path: Path, settings: dict[str, Any] | None = None, **arguments: Any) -> None:
-        """Have it begin; don't wait."""
-        self._write(json.dumps({"do": do, "path": str(path), "settings": settings or {}, **arguments}))
+    def tell(self, do: str, database: Path | str, settings: dict[str, Any] | None = None, **arguments: Any) -> None:
+        """Have it begin; don't wait. `database` is a file or a URL."""
+        self._write(json.dumps({"do": do, "database": str(database), "settings": settings or {}, **arguments}))
 
     def go_on(self) -> None:
         """What `hold` waits for."""

@@ -53,7 +53,8 @@ def earlier(v1_path: Path) -> Path:
 
 @pytest.fixture
 def current(earlier: Path) -> Path:
-    up(earlier, backup_dir=earlier.parent / "backups")
+    """At head, where a store can be opened on it."""
+    up(earlier, "head", backup_dir=earlier.parent / "backups")
     return earlier
 
 

@@ -28,6 +28,7 @@ ROWS = pytest.StashKey[dict[str, Row]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bench")
     group.addoption("--quick", action="store_true", help="tiny numbers, to see that the bench runs")
+    group.addoption("--large", action="store_true", help="growth to 1,000,000 projects, which takes minutes to fill")
     group.addoption("--bench-report", type=Path, default=REPORT, help="where the rows go as JSON")
 
 

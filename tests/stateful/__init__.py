@@ -5,6 +5,7 @@
 * `calls` are calls as data, `writes` and `reads` every one that there is with what it may be given;
   `poison` spoils some of it
 * `units` are what Hypothesis draws: a few calls in one unit of work, and how that ends
+* `databases` are where the store is: in a file, or on a server
 * `imported` is what may be there from the beginning
 * `machine` does it all to the store and to the model, reopens the store now and then, and compares
 

@@ -158,7 +158,7 @@ def assert_same(call: Call, expected: Outcome, actual: Outcome) -> None:
     else:
         said = actual.error or actual.result
         assert isinstance(actual.error, type(expected.error)), f"{call}: {said!r}, and should be {expected.error!r}"
-        for number in ("expected", "actual", "used", "limit"):
+        for number in ("expected", "actual", "used", "limit", "retry_after"):
             assert getattr(actual.error, number, None) == getattr(expected.error, number, None), f"{call}: {number}"
 
 

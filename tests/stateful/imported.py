@@ -1,16 +1,16 @@
-"""What an import of a v1 file leaves, and mostly no call can make: records without times and numbers, old teams."""
+"""What an import of a v1 file leaves, and mostly no call can make: records without times and numbers, old teams.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
-from pathlib import Path
-from typing import Any
+And failed log-ins, more in a row than a run gets to.
+"""
 
-from sqlalchemy import Table, create_engine, insert
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
-from socrates import models
+from sqlalchemy import NullPool, insert
+from sqlalchemy.ext.asyncio import create_async_engine
+
 from socrates.frozen import FrozenDict, freeze
-from socrates.repositories.base import table
-from socrates.repositories.project_lists import LISTS
 from socrates.views import (
     Analytics,
     BehaviorPattern,
@@ -27,24 +27,24 @@ from socrates.views import (
     StoredKey,
     Usage,
 )
-from tests.stateful.model import Model, State
+from tests.stateful.model import Model
+from tests.stateful.model.rows import rows_of
+from tests.stateful.model.state import Failures
 from tests.stateful.values import PROVIDERS, TIMES, World
 
-Row = dict[str, Any]
 
-
-def import_into(path: Path, model: Model, world: World) -> None:
+async def import_into(url: str, model: Model, world: World) -> None:
     """Put two people and two of their projects into an empty database, and into the model."""
     for username in world.users[:2]:
         _add_user(model, username)
     for project_id, note_ids in zip(world.projects[:2], (world.records[:2], world.records[2:]), strict=True):
         _add_project(model, project_id, world.users, note_ids)
     _add_personal(model, world.users[0], world.records)
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        for target, rows in _rows(model.state):
-            connection.execute(insert(target), rows)
-    engine.dispose()
+    _add_failures(model, world.users[:3])
+    async with create_async_engine(url, poolclass=NullPool).begin() as connection:
+        for target, rows in rows_of(model.state):
+            if rows:
+                await connection.execute(insert(target), rows)
 
 
 def _add_user(model: Model, username: str) -> None:
@@ -99,50 +99,16 @@ def _add_personal(model: Model, owner: str, record_ids: Sequence[str]) -> None:
         state.patterns[owner, key] = BehaviorPattern(key, owner, key, nothing, None, (), None, None, nothing)
 
 
+def _add_failures(model: Model, people: Sequence[str]) -> None:
+    """Two names that the next failure blocks, for the first time and for as long as it gets; another is blocked."""
+    for username, number, wait in zip(people, (4, 14, 10), (0, 0, 32), strict=True):
+        until = TIMES[0] + timedelta(seconds=wait)
+        model.state.failures[username] = Failures(username, number, TIMES[0], TIMES[0], until)
+
+
 def _question(key: str, position: int) -> PendingQuestion:
     return PendingQuestion(key, position, "?", "design", "pending", (), (), None, None, None, None, None, FrozenDict())
 
 
 def _spec(phase: str, position: int) -> Spec:
     return Spec(phase, position, "a", "b", None, None, None, None, FrozenDict())
-
-
-def _rows(state: State) -> Iterator[tuple[Table, list[Row]]]:
-    """What to insert, parents first."""
-    projects = [*state.projects.values()]
-    yield table(models.User), [_row(user) for user in state.users.values()]
-    yield table(models.Project), [_row(project.summary) | _row(project, models.Project) for project in projects]
-    for entity, name in (
-        (models.TeamMember, "members"),
-        (models.PendingQuestion, "pending_questions"),
-        (models.PhaseMaturityScore, "phase_scores"),
-        (models.CategorizedSpec, "specs"),
-    ):
-        yield table(entity), [{"project_id": of.id, **_row(each)} for of in projects for each in getattr(of, name)]
-    for name, items in LISTS.items():
-        values = [(of.id, *each) for of in projects for each in enumerate(getattr(of, name))]
-        yield items, [dict(zip(("project_id", "position", "value"), each, strict=True)) for each in values]
-    yield table(models.AnalyticsMetrics), [{"project_id": of.id, **_row(of.analytics)} for of in projects]
-    messages = [message for dialogue in state.messages.values() for message in dialogue]
-    yield table(models.ConversationMessage), [_row(message) for message in messages]
-    notes = state.notes.values()
-    yield table(models.ProjectNote), [_row(note, models.ProjectNote) for note in notes]
-    tags = [(note.id, *each) for note in notes for each in enumerate(note.tags)]
-    yield table(models.ProjectNoteTag), [dict(zip(("note_id", "position", "tag"), tag, strict=True)) for tag in tags]
-    documents = state.documents.values()
-    yield table(models.KnowledgeDocument), [{**_row(each.summary), "content": each.content} for each in documents]
-    for entity, records in (
-        (models.KnowledgeSuggestion, state.suggestions),
-        (models.LLMProviderConfig, state.configs),
-        (models.APIKey, state.keys),
-        (models.LLMUsage, state.usage),
-        (models.QuestionEffectiveness, state.effectiveness),
-        (models.BehaviorPattern, state.patterns),
-    ):
-        yield table(entity), [_row(record) for record in records.values()]
-
-
-def _row(view: Any, entity: type[models.Base] | None = None) -> Row:
-    """A view's fields as columns; with an entity, those that are columns of it."""
-    names = [each.name for each in fields(view)]
-    return {name: getattr(view, name) for name in names if entity is None or name in table(entity).c}

@@ -1,15 +1,11 @@
 """The machine: a store and a model, to which the same happens."""
 
 import asyncio
-import shutil
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 from unittest.mock import patch
 from uuid import UUID
@@ -19,10 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from socrates import sync
 from socrates.config import Settings
-from socrates.errors import ConflictError, NotFoundError, QuotaExceededError, SocratesError
+from socrates.errors import ConflictError, NotFoundError, QuotaExceededError, SocratesError, ThrottledError
 from socrates.repositories import base
-from tests.concurrency.checks import DRIVERS, assert_sound
+from tests.concurrency.checks import DRIVERS
 from tests.stateful.calls import Call, assert_same, made, made_on_model
+from tests.stateful.databases import OnFile, OnServer
 from tests.stateful.imported import import_into
 from tests.stateful.model import Clock, Model, State
 from tests.stateful.poison import Poisoned
@@ -30,7 +27,6 @@ from tests.stateful.reads import contents, everything, touched_by
 from tests.stateful.units import MATURITY, PROJECTS, TEAM, Unit, units
 from tests.stateful.values import World
 from tests.stateful.writes import WRITES
-from tests.support.stores import fresh_file
 
 Restart = Literal["closed", "left open", "killed", "backed up"]
 
@@ -47,7 +43,7 @@ class StoreMachine(RuleBasedStateMachine):
     is the notes that get all the attention, and in another notes and people.
     """
 
-    def __init__(self, kind: Any, world: World) -> None:
+    def __init__(self, kind: Any, world: World, database: AbstractContextManager[OnFile | OnServer]) -> None:
         super().__init__()
         self._kind = kind
         self.world = world
@@ -56,10 +52,10 @@ class StoreMachine(RuleBasedStateMachine):
         self._patches = [patch.object(base, "datetime", self._clock), *_ids_that_are_the_same_in_every_run()]
         for each in self._patches:
             each.start()
-        self._directory = TemporaryDirectory()
-        self._path = fresh_file(Path(self._directory.name))
+        self._lent = ExitStack()
+        self._database = self._lent.enter_context(database)
         self._runner = asyncio.Runner()
-        self._opened: list[tuple[Any, Path]] = []
+        self._opened: list[tuple[Any, str]] = []
         self._steps = 0
         self._failed = False
 
@@ -67,7 +63,7 @@ class StoreMachine(RuleBasedStateMachine):
     def found(self, imported: bool, calls: list[Call]) -> None:
         self._run(self._open("onehop"))
         if imported:
-            import_into(self._path, self.model, self.world)
+            self._run(import_into(self._database.url, self.model, self.world))
         for call in calls:
             self._run(self._unit(Unit([call], [], timedelta(0), catches=True, ending="commit")))
 
@@ -111,6 +107,14 @@ class StoreMachine(RuleBasedStateMachine):
     def models(self, unit: Unit) -> None:
         self._run(self._unit(unit))
 
+    @rule(unit=units("login_failures.count", "users.export"))
+    def guesses(self, unit: Unit) -> None:
+        self._run(self._unit(unit))
+
+    @rule(unit=units("login_failures.", "users.export"))
+    def log_ins(self, unit: Unit) -> None:
+        self._run(self._unit(unit))
+
     @rule(how=st.sampled_from(["closed", "left open", "killed", "backed up"]), driver=st.sampled_from(DRIVERS))
     def restart(self, how: Restart, driver: str) -> None:
         if self._steps >= STEPS_OPEN:
@@ -123,7 +127,7 @@ class StoreMachine(RuleBasedStateMachine):
             self._runner.close()
             for each in self._patches:
                 each.stop()
-            self._directory.cleanup()
+            self._lent.close()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._steps += 1
@@ -138,7 +142,7 @@ class StoreMachine(RuleBasedStateMachine):
         self._clock.move(unit.later)
         touched = [*touched_by(unit.calls, self.world, self.model.state)]
         failures: list[SocratesError] = []
-        path = self._path
+        url = self._database.url
         try:
             async with _begun(self._store) as begun:
                 after = await self._filled(unit, begun, failures)
@@ -151,7 +155,7 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             assert not any(_is_of_the_database(each) for each in failures), f"committed after {failures}"
             self.model = after
-        if self._path != path:
+        if self._database.url != url:
             await self._open("onehop")
         await self._compare(touched)
 
@@ -168,7 +172,7 @@ class StoreMachine(RuleBasedStateMachine):
                     break
         await self._compare(unit.meanwhile)
         if unit.ending == "kill" and self._steps >= STEPS_OPEN:
-            self._leave_as_on_disk()
+            self._database.leave_as_on_disk()
         if unit.ending == "cancel":
             _this_task().cancel()
             await asyncio.sleep(0)
@@ -182,7 +186,7 @@ class StoreMachine(RuleBasedStateMachine):
         actual = await made(known, on)
         if isinstance(call, Poisoned) and actual.error is not None:
             return actual.error, model
-        expected = made_on_model(known, after, getattr(actual.result, "id", None))
+        expected = made_on_model(known, after, _made_up(actual.result))
         assert_same(known, expected, actual)
         return actual.error, model if expected.error else after
 
@@ -196,45 +200,39 @@ class StoreMachine(RuleBasedStateMachine):
         if how == "closed":
             await _close(self._opened.pop()[0])
         elif how == "killed":
-            self._leave_as_on_disk()
+            self._database.leave_as_on_disk()
         elif how == "backed up":
-            self._path = _backed_up(self._path, self._new_place())
+            self._database.back_up()
         await self._open(driver)
 
     async def _end(self) -> None:
-        """Compare everything, also through stores that were left open on the same file; close them all."""
+        """Compare everything, also through stores that were left open on the same database; close them all."""
         try:
             if not self._failed:
-                for opened, path in self._opened:
-                    if path == self._path:
+                for opened, url in self._opened:
+                    if url == self._database.url:
                         await self._compare(everything(self.world, self.model.state), opened)
         finally:
-            for opened, _path in self._opened:
+            for opened, _url in self._opened:
                 await _close(opened)
         if not self._failed:
-            assert_sound(self._path)
+            self._database.assert_sound()
 
     @property
     def _store(self) -> Any:
         return self._opened[-1][0]
 
     async def _open(self, driver: str) -> None:
-        opened = self._kind.open(self._path, Settings(sqlite_driver=driver))  # type: ignore[arg-type]
-        self._opened.append((opened if isinstance(opened, sync.Store) else await opened, self._path))
+        url = self._database.url
+        opened = self._kind.open(url, Settings(sqlite_driver=driver))  # type: ignore[arg-type]
+        self._opened.append((opened if isinstance(opened, sync.Store) else await opened, url))
         self._steps = 0
         await self._compare(contents(self.world))
 
-    def _leave_as_on_disk(self) -> None:
-        """Go on with the files as a process that is killed at this moment leaves them."""
-        place = self._new_place()
-        for part in ("", "-wal"):
-            left = Path(f"{self._path}{part}")
-            if left.exists():
-                shutil.copyfile(left, f"{place}{part}")
-        self._path = place
 
-    def _new_place(self) -> Path:
-        return self._path.with_name(f"{len(list(self._path.parent.iterdir()))}.db")
+def _made_up(result: Any) -> str | None:
+    """The id, or the pseudonym, of what a call returned."""
+    return getattr(result, "id", None) or getattr(result, "pseudonym", None)
 
 
 def _ids_that_are_the_same_in_every_run() -> list[Any]:
@@ -273,12 +271,6 @@ async def _close(opened: Any) -> None:
         await closed
 
 
-def _backed_up(path: Path, copy: Path) -> Path:
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-    return copy
-
-
 def _assert_rightly_refused(error: SocratesError, calls: list[Call], failures: list[SocratesError]) -> None:
     """A unit raises what a call in it raised, or that one had failed, or what a write that went along could not do."""
     if failures and error is not failures[-1]:
@@ -294,4 +286,5 @@ def _is_of_the_database(error: SocratesError) -> bool:
 
 def _goes_on_after(error: SocratesError) -> bool:
     """Whether nothing was done when this was raised, so that a unit in which it was caught can be committed."""
-    return isinstance(error, NotFoundError | ConflictError | QuotaExceededError) and not _is_of_the_database(error)
+    nothing_done = NotFoundError | ConflictError | QuotaExceededError | ThrottledError
+    return isinstance(error, nothing_done) and not _is_of_the_database(error)

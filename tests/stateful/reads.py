@@ -59,6 +59,8 @@ READS = calls_of(
         "users.get": takes(USER),
         "users.exists": takes(USER),
         "users.archived": takes(**_PAGE),
+        "users.export": takes(USER),
+        "users.erasure_plan": takes(USER),
         "notes.get": takes(key_of("notes", RECORD)),
         "notes.for_project": takes(PROJECT, note_type=KIND, tag=TEXT, **_PAGE),
         "notes.search": takes(PROJECT, NEEDLE, note_type=KIND, **_PAGE),
@@ -127,13 +129,15 @@ def touched_by(calls: Iterable[Call], world: World, state: State) -> Iterator[Ca
     for read in contents(world):
         if (not read.arguments or read.arguments[0] in names) and (deletes or read.face in faces):
             yield read
+    if deletes or "login_failures" in faces:
+        yield from (Call("users.export", (name,)) for name in world.users if name in names)
 
 
 def everything(world: World, state: State) -> Iterator[Call]:
     """All that there is, by every read that shows some of it, lists as a whole and page by page."""
     yield from contents(world)
     for project_id in world.projects:
-        yield from _project(project_id)
+        yield from _project(project_id, ("a", "SS") if world.is_plain else ("a", "SS", "\0"))
         yield from (Call("projects.is_member", (project_id, username)) for username in world.users)
     for username in world.users:
         yield from _person(username)
@@ -149,7 +153,7 @@ def everything(world: World, state: State) -> Iterator[Call]:
     yield from _pages("users.archived", (), len(state.users))
 
 
-def _project(project_id: str) -> Iterator[Call]:
+def _project(project_id: str, needles: Iterable[str]) -> Iterator[Call]:
     for method in ("summary", "phase_scores", "category_scores", "specs", "maturity_events", "analytics"):
         yield Call(f"projects.{method}", (project_id,))
     yield Call("projects.members", (project_id,), {"include_inactive": True})
@@ -158,7 +162,7 @@ def _project(project_id: str) -> Iterator[Call]:
     yield Call("conversations.export", (project_id, 2))
     yield Call("notes.count", (project_id,))
     yield Call("knowledge.suggestion_counts", (project_id,))
-    for needle in ("a", "SS", "\0"):
+    for needle in needles:
         yield Call("conversations.search", (project_id, needle))
         yield Call("notes.search", (project_id, needle))
         yield Call("notes.for_project", (project_id,), {"tag": needle})
@@ -169,6 +173,8 @@ def _project(project_id: str) -> Iterator[Call]:
 
 def _person(username: str) -> Iterator[Call]:
     yield Call("users.exists", (username,))
+    yield Call("users.export", (username,))
+    yield Call("users.erasure_plan", (username,))
     yield Call("projects.count_owned", (username,))
     yield Call("knowledge.documents_of_user", (username,))
     yield Call("llm.usage_totals", (username,))

@@ -12,12 +12,14 @@ from socrates import store, sync
 from socrates.store import UnitOfWork
 from socrates.views import Note
 from tests.concurrency.checks import LONG
+from tests.stateful.databases import in_a_file, on_a_server
 from tests.stateful.machine import StoreMachine
 from tests.stateful.model import Clock, Model, State
 from tests.stateful.model.notes import Notes
 from tests.stateful.reads import READS
 from tests.stateful.values import WORLDS
 from tests.stateful.writes import WRITES
+from tests.support.postgres import EmptyDatabases
 
 SEEDS = 40 if LONG else 6
 EXAMPLES = 10
@@ -25,11 +27,19 @@ EXAMPLES = 10
 
 
 def run(
-    kind: Any, number: int, examples: int = EXAMPLES, phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink)
+    kind: Any,
+    number: int,
+    examples: int = EXAMPLES,
+    phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
+    server: EmptyDatabases | None = None,
 ) -> None:
+    world = WORLDS[number % len(WORLDS)]
+
     @seed(number)
     def machine() -> StoreMachine:
-        return StoreMachine(kind, WORLDS[number % len(WORLDS)])
+        if server is None:
+            return StoreMachine(kind, world, in_a_file())
+        return StoreMachine(kind, world.for_postgres(), on_a_server(server))
 
     run_state_machine_as_test(
         machine,  # type: ignore[arg-type]
@@ -51,6 +61,12 @@ def test_whatever_is_called_the_store_holds_what_the_model_says(number: int) -> 
 @pytest.mark.parametrize("number", range(10 if LONG else 1))
 def test_so_does_the_store_without_asyncio(number: int) -> None:
     run(sync.Store, 1000 + number, EXAMPLES // 2)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("number", range(10 if LONG else 2))
+def test_so_does_the_store_on_a_server(number: int, empty_databases: EmptyDatabases) -> None:
+    run(store.Store, 2000 + number, EXAMPLES if LONG else 3, server=empty_databases)
 
 
 def test_a_store_that_does_something_else_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 """Ids and values that are likely to go wrong."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -15,6 +17,16 @@ class World:
     users: tuple[str, str, str, str]
     records: tuple[str, str, str]
     """Of notes, documents and so on."""
+    is_plain: bool = False
+    """Whether there is nothing that only SQLite can hold: NULs in texts, decimals with an exponent or a minus zero."""
+
+    def for_postgres(self) -> "World":
+        """The same without what PostgreSQL cannot hold."""
+        plain = {
+            name: tuple(key.replace("\0", "\1") for key in getattr(self, name))
+            for name in ("projects", "users", "records")
+        }
+        return replace(self, **plain, is_plain=True)  # type: ignore[arg-type]
 
 
 WORLDS = (
@@ -33,7 +45,14 @@ NEW = RECORD | st.none()
 ANY = RECORD | st.integers(10, 99).map(str)
 """The id of a record that the caller has to name."""
 
-TEXT = st.sampled_from(
+
+def _values(plain: Sequence[object], *of_sqlite: object) -> st.SearchStrategy[Any]:
+    """One of these; of the further ones too where the world has them."""
+    everywhere, on_sqlite = st.sampled_from(plain), st.sampled_from([*plain, *of_sqlite])
+    return st.runner().flatmap(lambda machine: everywhere if machine.world.is_plain else on_sqlite)
+
+
+TEXT = _values(
     [
         "",
         "a",
@@ -42,7 +61,6 @@ TEXT = st.sampled_from(
         "STRASSE",
         "é",
         "e\u0301",
-        "x\0y",
         "'; --",
         "\uffff",
         "🎈",
@@ -51,9 +69,10 @@ TEXT = st.sampled_from(
         "İ",
         "ﬁ",
         "ab" * 200,
-    ]
+    ],
+    "x\0y",
 )
-NEEDLE = st.sampled_from(["a", "A", "STRASSE", "ß", "x\0", "%", "_", "fi", "i̇", "🎈", "bab", " ", ""])
+NEEDLE = _values(["a", "A", "STRASSE", "ß", "%", "_", "fi", "i̇", "🎈", "bab", " ", ""], "x\0")
 TEXTS = st.lists(TEXT, max_size=4)
 PHASE = st.sampled_from(["design", "Design", ""])
 KIND = st.sampled_from(["bug", "Bug", "straße"])
@@ -64,7 +83,9 @@ NUMBER = st.sampled_from([0, 1, 7, -1, 2**31, 2**63 - 1, -(2**63)])
 TOKENS = st.sampled_from([0, 1, 1000, 2**40])
 SCORE = st.sampled_from([0.0, 12.5, 0.1 + 0.2, -1.5, 1e300, 5e-324])
 LATENCY = st.sampled_from([0.0, 0.25, 1000.75, 2.0**40])
-COST = st.sampled_from([Decimal(text) for text in ("0", "0.00", "-0", "0.1", "0.10", "1E+3", "123456789.000000000001")])
+COST = _values(
+    [Decimal(text) for text in ("0", "0.00", "0.1", "0.10", "123456789.000000000001")], Decimal("-0"), Decimal("1E+3")
+)
 FLAG = st.booleans()
 BYTES = st.sampled_from([b"", b"\0", b"\xff\0\xfe"])
 
@@ -79,6 +100,9 @@ TIMES = (
     datetime(9999, 12, 30, tzinfo=UTC),
 )
 TIME = st.sampled_from(TIMES)
+_ATTEMPTS = tuple(_NOON + timedelta(seconds=seconds) for seconds in (0, 1, 512, 900, 86_400))
+ATTEMPT = st.sampled_from([*_ATTEMPTS, *_ATTEMPTS, *TIMES])
+"""When somebody logs in: mostly near noon, also at the moment at which a wait is over, or a day."""
 RESET = st.sampled_from([datetime(2026, month, 1, tzinfo=UTC) for month in (4, 7, 12)])
 """When a month ends; the machine's clock begins at the end of March."""
 

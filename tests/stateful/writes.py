@@ -11,6 +11,7 @@ from socrates.views import Analytics, BehaviorPattern, CategoryScore, QuestionEf
 from tests.stateful.calls import Given, VersionOf, calls_of, key_of, takes
 from tests.stateful.values import (
     ANY,
+    ATTEMPT,
     BYTES,
     COST,
     EXTRA,
@@ -248,6 +249,8 @@ WRITES = calls_of(
             extra=EXTRA,
         ),
         "llm.record_usages": takes(st.lists(_USAGE, max_size=3)),
+        "login_failures.count": takes(USER, ATTEMPT),
+        "login_failures.clear": takes(USER),
     }
 )
 """Every method that writes."""

@@ -10,7 +10,7 @@ import os
 import tempfile
 import uuid
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
@@ -21,11 +21,15 @@ import asyncpg
 from sqlalchemy import URL, Connection, NullPool, make_url, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from socrates.database.migrations import create_schema_on_server
 from socrates.models import Base
 from socrates.tagged_json import encode
 from tests.support.migrate import Outcome, alembic, upgrade
 
 _T = TypeVar("_T")
+
+_PATIENCE = 60.0
+"""Seconds for a migration that another one holds up."""
 
 DRIVER = "postgresql+asyncpg"
 
@@ -87,16 +91,21 @@ class EmptyDatabases:
 
     def _new(self) -> str:
         name = f"socrates_test_{uuid.uuid4().hex}"
-        template = f"TEMPLATE {self._made[0]}" if self._made and self._made[0] in self._free else "TEMPLATE template0"
-        execute(self._server, f"CREATE DATABASE {name} {template} ENCODING 'UTF8'")
+        has_template = self._made and self._made[0] in self._free
+        execute(
+            self._server,
+            f"CREATE DATABASE {name} TEMPLATE {self._made[0] if has_template else 'template0'} ENCODING 'UTF8'",
+        )
+        if not has_template:
+            _in_a_thread(create_schema_on_server, self._server.set(database=name), _PATIENCE)
         self._made.append(name)
         return name
 
 
-def _run(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run it to its end, in a loop and a thread of its own: tests that call this may be in a loop themselves."""
+def _in_a_thread(work: Callable[..., _T], *arguments: Any) -> _T:
+    """Run what makes a loop of its own: a test that needs it may be in a loop already."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        return thread.submit(work, *arguments).result()
 
 
 async def connect(url: URL | str) -> asyncpg.Connection:
@@ -116,7 +125,7 @@ def execute(url: URL | str, *statements: str) -> None:
         finally:
             await connection.close()
 
-    _run(run())
+    _in_a_thread(asyncio.run, run())
 
 
 def query(url: URL | str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -129,7 +138,7 @@ def query(url: URL | str, sql: str, *parameters: object) -> list[tuple[Any, ...]
         finally:
             await connection.close()
 
-    return _run(run())
+    return _in_a_thread(asyncio.run, run())
 
 
 def relations(url: URL | str) -> set[str]:

@@ -5,7 +5,7 @@ Tests take the store that they are given: inside `on_postgres` it is on a server
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
@@ -63,6 +63,13 @@ async def fresh_store(directory: Path, **settings: Any) -> AsyncIterator[Store]:
         yield store
 
 
+def another_store(store: Store) -> AbstractAsyncContextManager[Store]:
+    """A second store, as another process would have it, on the same database."""
+    on_file = is_on_sqlite(store)
+    database = store._engines.path if on_file else store._engines.writer.url.render_as_string(hide_password=False)
+    return Store.open(database, store._settings)
+
+
 def _refuse_what_no_type_converted(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any
 ) -> None:
@@ -85,6 +92,11 @@ class _ThrownAway(Exception):
     pass
 
 
+def is_on_sqlite(store: Store) -> bool:
+    """Which of the two engines a store is on."""
+    return store._engines.writer.dialect.name == "sqlite"
+
+
 @dataclass
 class Cost:
     """What was spent inside `counted`: the statements in order, and crossings to a connection's thread.
@@ -92,15 +104,22 @@ class Cost:
     On PostgreSQL there are no threads, and the locks that take the place of SQLite's single writer stand apart.
     """
 
+    on_sqlite: bool
     statements: list[str] = field(default_factory=list)
     locks: list[str] = field(default_factory=list)
     crossings: int = 0
+
+    def must_be(self, statements: int, crossings: int, locks: int = 0) -> None:
+        """Fail unless it cost so many statements, and crossings on SQLite or locks on PostgreSQL."""
+        spent = (len(self.statements), self.crossings, len(self.locks))
+        wanted = (statements, crossings, 0) if self.on_sqlite else (statements, 0, locks)
+        assert spent == wanted, f"statements, crossings, locks: {spent}, not {wanted}: {self.statements}, {self.locks}"
 
 
 @contextmanager
 def counted(store: Store) -> Iterator[Cost]:
     """Count statements (as SQLAlchemy sends them) and crossings. Connections should be open already."""
-    cost = Cost()
+    cost = Cost(is_on_sqlite(store))
     cross = aiosqlite.Connection._execute
 
     async def counting(self: aiosqlite.Connection, *arguments: Any, **named: Any) -> Any:

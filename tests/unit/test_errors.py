@@ -44,6 +44,7 @@ WITH_FIELDS: list[errors.SocratesError] = [
     errors.UserNotFoundError("ada"),
     errors.ConflictError("p-1", 3, 5),
     errors.QuotaExceededError("questions this month", 100, 100),
+    errors.ThrottledError(64),
 ]
 """Those that make their message of what happened."""
 

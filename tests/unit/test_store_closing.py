@@ -1,54 +1,21 @@
 """Closing a store: what it waits for, what it stops, what it leaves."""
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from socrates.config import Settings
 from socrates.drafts import NewMessage
-from socrates.errors import (
-    ClosedError,
-)
-from socrates.store import Store, UnitOfWork
-from tests.concurrency.checks import DRIVERS, assert_unlocked, companions, contents
+from socrates.errors import ClosedError
+from socrates.store import Store
+from tests.concurrency.checks import companions
+from tests.support.postgres import EmptyDatabases, query
 from tests.support.stores import fresh_file
-
-SECRET = "argon2id-of-the-passcode"
-
-
-@pytest.fixture(params=DRIVERS)
-def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both drivers, switched as an owner does it."""
-    monkeypatch.setenv("SOCRATES_SQLITE_DRIVER", request.param)
-    return str(request.param)
+from tests.unit.library import assert_unlocked, library, say, stored, threads
 
 
-@asynccontextmanager
-async def library(directory: Path, **settings: object) -> AsyncIterator[Store]:
-    async with Store.open(fresh_file(directory), Settings(**settings)) as store:
-        async with store.begin() as unit:
-            await unit.projects.create("Library", "ada", project_id="library")
-        yield store
-
-
-def stored(store: Store) -> list[str]:
-    return contents(store._engines.path, "library")
-
-
-async def say(unit: UnitOfWork, text: str) -> None:
-    await unit.conversations.append("library", NewMessage("user", text))
-
-
-def threads() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name}
-
-
-@pytest.mark.usefixtures("driver")
+@pytest.mark.usefixtures("backend")
 async def test_a_closed_store_refuses_everything(tmp_path: Path) -> None:
     async with library(tmp_path) as store:
         pass
@@ -81,7 +48,26 @@ async def test_closing_leaves_no_file_and_no_thread(tmp_path: Path, used: str) -
     assert threads() == before
 
 
-@pytest.mark.usefixtures("driver")
+def connections(database: str) -> int:
+    mine = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    return query(database, f"SELECT 1 FROM pg_stat_activity WHERE {mine}").count((1,))
+
+
+@pytest.mark.postgres
+async def test_closing_leaves_no_connection(empty_databases: EmptyDatabases) -> None:
+    with empty_databases.lent() as database:
+        store = await Store.open(database)
+        async with store.begin() as unit:
+            await unit.projects.create("Library", "ada")
+        await asyncio.gather(*(store.projects.for_user("ada") for _ in range(30)))
+        assert connections(database) > 2
+        await store.close()
+        async with asyncio.timeout(20):
+            while connections(database):  # noqa: ASYNC110 - the server takes a moment, and tells nobody
+                await asyncio.sleep(0.02)
+
+
+@pytest.mark.usefixtures("backend")
 async def test_closing_waits_for_what_is_under_way(tmp_path: Path) -> None:
     async with library(tmp_path) as store:
         begun = asyncio.Event()
@@ -105,7 +91,7 @@ async def test_closing_waits_for_what_is_under_way(tmp_path: Path) -> None:
         assert stored(store) == ["one", "two"]
 
 
-@pytest.mark.usefixtures("driver")
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("patience", [0.0, 0.2])
 async def test_what_takes_longer_than_closing_may_fails_and_is_rolled_back(tmp_path: Path, patience: float) -> None:
     before = threads()
@@ -132,7 +118,7 @@ async def test_what_takes_longer_than_closing_may_fails_and_is_rolled_back(tmp_p
         outcomes = await asyncio.gather(*working, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [ClosedError, ClosedError]
         assert [task.cancelling() for task in working] == [0, 0]
-        await asyncio.to_thread(assert_unlocked, store._engines.path, 5)
+        await asyncio.to_thread(assert_unlocked, store, 5)
         assert stored(store) == ["before"]
     for thread in threads() - before:
         await asyncio.to_thread(thread.join, 5)
@@ -153,6 +139,7 @@ async def test_a_read_that_takes_longer_than_closing_may_is_interrupted(tmp_path
         assert companions(store._engines.path) == set()
 
 
+@pytest.mark.usefixtures("engine")
 async def test_a_cancellation_by_the_caller_stays_one_while_the_store_closes(tmp_path: Path) -> None:
     async with library(tmp_path, close_timeout=0) as store:
 

@@ -1,9 +1,7 @@
 """A unit of work is stored whole or not at all, whatever its calls and its tasks do."""
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -12,42 +10,36 @@ import pytest
 from socrates.drafts import NewMessage
 from socrates.errors import ClosedError, ConfigurationError, DamagedRecordError, DatabaseError, InvalidValueError
 from socrates.store import Store, UnitOfWork
-from tests.support.stores import fresh_file, fresh_store
+from tests.support.migrate import execute
+from tests.support.stores import fresh_file
+from tests.unit.library import library
 
 SPOILT = "nothing of the unit was stored"
 
 
-@asynccontextmanager
-async def library(directory: Path) -> AsyncIterator[Store]:
-    async with fresh_store(directory) as store:
-        async with store.begin() as unit:
-            await unit.projects.create("Library", "ada", project_id="p", requirements=["a"])
-        yield store
-
-
 def damage(store: Store, sql: str, *parameters: object) -> None:
-    with closing(sqlite3.connect(store._engines.path)) as connection, connection:
-        connection.execute(sql, parameters)
+    execute(store._engines.path, sql, *parameters)
 
 
 async def boom() -> None:
     raise KeyError("boom")
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("write", ["create", "append"])
 async def test_a_task_that_goes_on_after_its_unit_was_rolled_back_stores_nothing(tmp_path: Path, write: str) -> None:
     calls: dict[str, Callable[[UnitOfWork], Awaitable[object]]] = {
         "create": lambda unit: unit.users.create("ghost", "hash"),
-        "append": lambda unit: unit.conversations.append("p", NewMessage("user", "ghost")),
+        "append": lambda unit: unit.conversations.append("library", NewMessage("user", "ghost")),
     }
     async with library(tmp_path) as store:
         for _ in range(50):
             with pytest.raises(KeyError):
                 await gathered(store, calls[write])
             async with store.begin() as unit:
-                await unit.projects.summary("p")
+                await unit.projects.summary("library")
         assert not await store.users.exists("ghost")
-        assert await store.conversations.count("p") == len(await store.conversations.last("p")) == 0
+        assert await store.conversations.count("library") == len(await store.conversations.last("library")) == 0
 
 
 async def gathered(store: Store, call: Callable[[UnitOfWork], Awaitable[object]]) -> None:
@@ -55,52 +47,62 @@ async def gathered(store: Store, call: Callable[[UnitOfWork], Awaitable[object]]
         await asyncio.gather(call(unit), boom())
 
 
+@pytest.mark.usefixtures("engine")
 async def test_calls_of_several_tasks_in_one_unit_are_all_stored(tmp_path: Path) -> None:
     async with library(tmp_path) as store:
         async with store.begin() as unit:
             drafts = [NewMessage("user", str(number)) for number in range(20)]
-            await asyncio.gather(*(unit.conversations.append("p", draft) for draft in drafts))
-        assert {message.content for message in await store.conversations.last("p")} == {str(n) for n in range(20)}
+            await asyncio.gather(*(unit.conversations.append("library", draft) for draft in drafts))
+        assert {message.content for message in await store.conversations.last("library")} == {str(n) for n in range(20)}
 
 
+@pytest.mark.usefixtures("engine")
 async def test_a_unit_cannot_be_used_after_its_end(tmp_path: Path) -> None:
     async with library(tmp_path) as store:
         async with store.begin() as unit:
-            await unit.projects.summary("p")
+            await unit.projects.summary("library")
         with pytest.raises(ClosedError, match="over"):
-            await unit.projects.summary("p")
+            await unit.projects.summary("library")
 
 
 async def append_without_zone(unit: UnitOfWork) -> None:
     with pytest.raises(InvalidValueError, match="time zone"):
-        await unit.conversations.append("p", NewMessage("user", "x", timestamp=datetime(2026, 1, 1)))
+        await unit.conversations.append("library", NewMessage("user", "x", timestamp=datetime(2026, 1, 1)))
 
 
 async def update_what_cannot_be_read(unit: UnitOfWork) -> None:
     with pytest.raises(DamagedRecordError):
-        await unit.projects.update("p", 1, name="new", requirements=["b", "c"])
+        await unit.projects.update("library", 1, name="new", requirements=["b", "c"])
 
 
 async def update_in_too_little_time(unit: UnitOfWork) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
-            await unit.projects.update("p", 1, name="new", requirements=["b", "c"])
+            await unit.projects.update("library", 1, name="new", requirements=["b", "c"])
 
 
-@pytest.mark.parametrize("fail", [append_without_zone, update_what_cannot_be_read, update_in_too_little_time])
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("fail", [append_without_zone, update_in_too_little_time])
 async def test_a_call_that_failed_half_way_and_was_caught_spoils_its_unit(
     tmp_path: Path, fail: Callable[[UnitOfWork], Awaitable[None]]
 ) -> None:
     async with library(tmp_path) as store:
-        before = await store.projects.details("p")
-        if fail is update_what_cannot_be_read:
-            damage(store, "UPDATE projects SET created_at = 'soon'")
+        before = await store.projects.details("library")
         with pytest.raises(DatabaseError, match=SPOILT):
             await in_a_unit(store, fail)
+        assert await store.projects.details("library") == before
+        assert await store.conversations.count("library") == 0
+
+
+async def test_so_does_a_call_whose_rows_cannot_be_read(tmp_path: Path) -> None:
+    async with library(tmp_path) as store:
+        before = await store.projects.details("library")
+        damage(store, "UPDATE projects SET created_at = 'soon'")
+        with pytest.raises(DatabaseError, match=SPOILT):
+            await in_a_unit(store, update_what_cannot_be_read)
         damage(store, "UPDATE projects SET created_at = updated_at")
-        after = await store.projects.details("p")
+        after = await store.projects.details("library")
         assert (after.summary.name, after.version, after.requirements) == ("Library", before.version, ("a",))
-        assert await store.conversations.count("p") == 0
 
 
 async def in_a_unit(store: Store, call: Callable[[UnitOfWork], Awaitable[None]]) -> None:

@@ -9,10 +9,15 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
-from socrates import views
+from socrates import personal, views
 from socrates.frozen import FrozenDict, freeze
 
-VIEWS = [each for each in vars(views).values() if isinstance(each, type) and each.__module__ == views.__name__]
+VIEWS = [
+    each
+    for module in (views, personal)
+    for each in vars(module).values()
+    if isinstance(each, type) and each.__module__ == module.__name__
+]
 SCALARS = {str, int, float, bool, bytes, datetime, date, Decimal, type(None)}
 SECRETS = {"passcode_hash", "encrypted_key", "key_hash"}
 AT = datetime(2026, 1, 2, tzinfo=UTC)

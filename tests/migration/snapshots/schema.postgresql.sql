@@ -417,3 +417,38 @@ CREATE TABLE v1_backup_changes (
     CONSTRAINT ck_v1_backup_changes_position CHECK (position >= 0),
     CONSTRAINT fk_v1_backup_changes_run_id_v1_import_runs FOREIGN KEY(run_id) REFERENCES v1_import_runs (id) ON DELETE CASCADE
 );
+
+CREATE TABLE login_failures (
+    username TEXT COLLATE "C" NOT NULL,
+    failures BIGINT NOT NULL,
+    first_failed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_failed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    blocked_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_login_failures PRIMARY KEY (username)
+);
+
+CREATE INDEX ix_login_failures_last_failed_at ON login_failures (last_failed_at);
+
+DROP INDEX IF EXISTS ix_knowledge_documents_user_id;
+
+CREATE INDEX ix_knowledge_documents_user_id_uploaded_at ON knowledge_documents (user_id, uploaded_at NULLS FIRST);
+
+DROP INDEX IF EXISTS ix_project_notes_project_id_created_at;
+
+CREATE INDEX ix_project_notes_project_id_created_at ON project_notes (project_id, created_at NULLS FIRST);
+
+DROP INDEX IF EXISTS ix_knowledge_documents_project_id_uploaded_at;
+
+CREATE INDEX ix_knowledge_documents_project_id_uploaded_at ON knowledge_documents (project_id, uploaded_at NULLS FIRST);
+
+DROP INDEX IF EXISTS ix_llm_usage_user_id_timestamp;
+
+CREATE INDEX ix_llm_usage_user_id_timestamp ON llm_usage (user_id, timestamp DESC NULLS LAST);
+
+DROP INDEX IF EXISTS ix_projects_archived_at_id;
+
+CREATE INDEX ix_projects_archived_at_id ON projects (archived_at DESC NULLS LAST, id DESC) WHERE is_archived;
+
+DROP INDEX IF EXISTS ix_users_archived_at_username;
+
+CREATE INDEX ix_users_archived_at_username ON users (archived_at DESC NULLS LAST, username DESC) WHERE is_archived;

@@ -432,3 +432,18 @@ CREATE TABLE v1_backup_changes (
     CONSTRAINT fk_v1_backup_changes_run_id_v1_import_runs FOREIGN KEY(run_id) REFERENCES v1_import_runs (id) ON DELETE CASCADE
 )
  WITHOUT ROWID;
+
+CREATE TABLE login_failures (
+    username TEXT NOT NULL,
+    failures INTEGER NOT NULL,
+    first_failed_at DATETIME NOT NULL,
+    last_failed_at DATETIME NOT NULL,
+    blocked_until DATETIME NOT NULL,
+    CONSTRAINT pk_login_failures PRIMARY KEY (username)
+);
+
+CREATE INDEX ix_login_failures_last_failed_at ON login_failures (last_failed_at);
+
+DROP INDEX IF EXISTS ix_knowledge_documents_user_id;
+
+CREATE INDEX ix_knowledge_documents_user_id_uploaded_at ON knowledge_documents (user_id, uploaded_at);

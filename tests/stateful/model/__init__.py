@@ -8,6 +8,7 @@ from tests.stateful.model.conversations import Conversations
 from tests.stateful.model.knowledge import Knowledge
 from tests.stateful.model.learning import Learning
 from tests.stateful.model.llm import LLM
+from tests.stateful.model.login_failures import LoginFailures
 from tests.stateful.model.notes import Notes
 from tests.stateful.model.projects import Projects
 from tests.stateful.model.state import Clock, State
@@ -26,6 +27,7 @@ class Model:
         self.learning = Learning(state)
         self.knowledge = Knowledge(state)
         self.llm = LLM(state)
+        self.login_failures = LoginFailures(state)
 
     def copy(self) -> "Model":
         return Model(self.state.copy())

@@ -40,6 +40,17 @@ class Clock:
         self.time += by
 
 
+@dataclass(frozen=True)
+class Failures:
+    """The failed log-ins in a row under one name."""
+
+    username: str
+    failures: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    blocked_until: datetime
+
+
 @dataclass
 class State:
     """Every record, by its key. A project is held as its details are read; its messages stand apart, in order."""
@@ -58,6 +69,7 @@ class State:
     configs: dict[tuple[str, str], ProviderConfig] = field(default_factory=dict)
     keys: dict[tuple[str, str], StoredKey] = field(default_factory=dict)
     usage: dict[str, Usage] = field(default_factory=dict)
+    failures: dict[str, Failures] = field(default_factory=dict)
 
     def keys_of(self, kind: str) -> list[tuple[str, ...]]:
         """The keys of all records of a kind, also of the team's members and questions."""

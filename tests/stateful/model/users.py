@@ -6,7 +6,9 @@ from typing import Any
 
 from socrates.errors import AlreadyExistsError, InvalidValueError, QuotaExceededError, UserNotFoundError
 from socrates.frozen import FrozenDict, freeze
-from socrates.views import ArchivedUser, DeletedUser, ProjectDetails, User
+from socrates.personal import DeletedUser, ErasurePlan
+from socrates.views import ArchivedUser, ProjectDetails, User
+from tests.stateful.model.person import erasure_of, held_on, rename
 from tests.stateful.model.projects import delete_project
 from tests.stateful.model.state import BEFORE_ALL, Face, known, page
 
@@ -95,18 +97,29 @@ class Users(Face):
             raise InvalidValueError("not archived")
         return self._save(user, {"is_archived": False, "archived_at": None})
 
-    def delete_permanently(self, username: str) -> DeletedUser:
+    def export(self, username: str) -> dict[str, Any]:
+        tables = held_on(self.state, username)
+        if not tables:
+            raise UserNotFoundError(username)
+        return {"username": username, "exported_at": self.now.isoformat(), "tables": tables}
+
+    def erasure_plan(self, username: str) -> ErasurePlan:
         self.get(username)
+        heirs = {project.id: _heir(project) for project in self._owned(username)}
+        transferred = tuple(sorted((key, heir) for key, heir in heirs.items() if heir is not None))
+        doomed = {key for key, heir in heirs.items() if heir is None}
+        erasure = erasure_of(self.state, username, doomed)
+        return ErasurePlan(username, transferred, tuple(sorted(doomed)), erasure)
+
+    def delete_permanently(self, username: str) -> DeletedUser:
+        plan = self.erasure_plan(username)
+        pseudonym = self.an_id(None)
         del self.state.users[username]
-        transferred, deleted = [], []
-        for project in self._owned(username):
-            heir = _heir(project)
-            if heir is None:
-                delete_project(self.state, project.id)
-                deleted.append(project.id)
-            else:
-                self._change(project, owner=heir)
-                transferred.append((project.id, heir))
+        for key in plan.deleted_projects:
+            delete_project(self.state, key)
+        transferred = plan.transferred
+        for key, heir in transferred:
+            self._change(self.a_project(key), owner=heir)
         for project in list(self.state.projects.values()):
             team = tuple(
                 replace(member, role="lead") if (project.id, member.username) in transferred else member
@@ -118,7 +131,9 @@ class Users(Face):
             for key in [key for key in personal if key[0] == username]:
                 del personal[key]
         self.state.usage = {call.id: call for call in self.state.usage.values() if call.user_id != username}
-        return DeletedUser(username, tuple(sorted(transferred)), tuple(sorted(deleted)))
+        self.state.failures.pop(username, None)
+        rename(self.state, username, pseudonym)
+        return DeletedUser(username, transferred, plan.deleted_projects, pseudonym, plan.erasure)
 
     def _save(self, user: User, changes: dict[str, Any]) -> User:
         self.state.users[user.username] = replace(user, **{name: freeze(value) for name, value in changes.items()})

@@ -55,6 +55,7 @@ CONTRACT = {
     "llm_usage": "id* user_id provider model timestamp? input_tokens? output_tokens? total_tokens?"
     " latency_ms? cost? success error_message? request_id? extra",
     "embedding_cache": "model* text_hash* dimensions vector created_at",
+    "login_failures": "username* failures first_failed_at last_failed_at blocked_until",
     "v1_quarantine": "id* source_table source_key? reason row_columns data?",
     "v1_import_runs": "id* source started_at finished_at? timezone options report",
     "v1_import_digests": "run_id* source_table* source_key* digest",

@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Row, text
 
 from socrates import tagged_json, views
 from socrates.drafts import NewMaturityEvent, NewSpec
 from socrates.frozen import freeze
+from socrates.models import Base
 from socrates.store import Store
 from tests.support.migrate import upgrade
 from tests.support.stores import fresh_store
@@ -26,16 +28,23 @@ AT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 Convert = Callable[[Any], Any]
 
 
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+# SQLite gives the text that is stored, PostgreSQL's driver what it says.
 
 
-def _tagged(text: str) -> Any:
-    return freeze(tagged_json.decode(json.loads(text)))
+def _time(stored: str | datetime | None) -> datetime | None:
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC) if isinstance(stored, str) else stored
 
 
-def _texts(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
+def _tagged(stored: Any) -> Any:
+    return freeze(tagged_json.decode(_json(stored)))
+
+
+def _texts(stored: Any) -> tuple[str, ...]:
+    return tuple(_json(stored))
+
+
+def _json(stored: Any) -> Any:
+    return json.loads(stored) if isinstance(stored, str) else stored
 
 
 TIMES = (
@@ -70,17 +79,16 @@ LISTS = {
 }
 
 
-def slowly(path: Path, project_id: str) -> views.ProjectDetails:
+async def slowly(store: Store, project_id: str) -> views.ProjectDetails:
     """The same project, by a SELECT per table and a conversion per column."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.row_factory = sqlite3.Row
+    async with store._engines.reader.connect() as connection:
 
-        def rows(table: str, key: str, order: str) -> list[sqlite3.Row]:
-            sql = f"SELECT * FROM {table} WHERE {key} = ? ORDER BY {order}"
-            return connection.execute(sql, (project_id,)).fetchall()
+        async def rows(table: str, key: str, order: str) -> Sequence[Row[Any]]:
+            sql = f"SELECT * FROM {table} WHERE {key} = :project_id ORDER BY {order}"
+            return (await connection.execute(text(sql), {"project_id": project_id})).all()
 
-        (project,) = rows("projects", "id", "id")
-        analytics = rows("analytics_metrics", "project_id", "project_id")
+        (project,) = await rows("projects", "id", "id")
+        analytics = await rows("analytics_metrics", "project_id", "project_id")
         return views.ProjectDetails(
             summary=_view(views.ProjectSummary, project),
             **{
@@ -95,23 +103,23 @@ def slowly(path: Path, project_id: str) -> views.ProjectDetails:
                 )
             },
             **{
-                name: tuple(_view(kind, row) for row in rows(table, "project_id", order))
+                name: tuple([_view(kind, row) for row in await rows(table, "project_id", order)])
                 for name, (kind, table, order) in PARTS.items()
             },
             **{
-                name: tuple(row["value"] for row in rows(table, "project_id", "position"))
+                name: tuple([row.value for row in await rows(table, "project_id", "position")])
                 for name, table in LISTS.items()
             },
             analytics=_view(views.Analytics, analytics[0]) if analytics else None,
         )
 
 
-def _view(kind: type[Any], row: sqlite3.Row) -> Any:
+def _view(kind: type[Any], row: Row[Any]) -> Any:
     return kind(**{field.name: _value(field.name, row) for field in fields(kind)})
 
 
-def _value(name: str, row: sqlite3.Row) -> Any:
-    value = row[name]
+def _value(name: str, row: Row[Any]) -> Any:
+    value = getattr(row, name)
     return CONVERT[name](value) if name in CONVERT and (value is not None or CONVERT[name] is not bool) else value
 
 
@@ -120,6 +128,7 @@ def keys(path: Path) -> list[str]:
         return [key for (key,) in connection.execute("SELECT id FROM projects ORDER BY id")]
 
 
+@pytest.mark.sqlite  # upgrades a file
 @pytest.mark.parametrize("sample", ["nine-tables.db", "three-tables.db"])
 async def test_details_are_what_the_tables_hold_after_an_upgrade_from_v1(sample: str, tmp_path: Path) -> None:
     path = Path(shutil.copyfile(SAMPLES / sample, tmp_path / "projects.db"))
@@ -131,7 +140,7 @@ async def test_details_are_what_the_tables_hold_after_an_upgrade_from_v1(sample:
         for key in found:
             details = await store.projects.details(key)
             # By repr too: it tells 1 from True and 1.0, and a NaN equals itself.
-            assert repr(details) == repr(slowly(path, key))
+            assert repr(details) == repr(await slowly(store, key))
             assert details.summary == await store.projects.summary(key)
             for name in (*PARTS, *LISTS):
                 seen[name] = seen.get(name, 0) + len(getattr(details, name))
@@ -139,6 +148,7 @@ async def test_details_are_what_the_tables_hold_after_an_upgrade_from_v1(sample:
         assert min(seen.values()) > 0, seen
 
 
+@pytest.mark.sqlite  # upgrades a file
 @pytest.mark.parametrize("sample", ["nine-tables.db", "three-tables.db"])
 async def test_the_parts_read_one_by_one_are_those_of_the_details(sample: str, tmp_path: Path) -> None:
     path = Path(shutil.copyfile(SAMPLES / sample, tmp_path / "projects.db"))
@@ -163,7 +173,12 @@ async def full(store: Store, project_id: str, mark: str) -> None:
     async with store.begin() as unit:
         projects = unit.projects
         await projects.create(
-            mark, "ada", project_id=project_id, extra=extra, requirements=["b", mark, "b"], constraints=["\0", "", "😀"]
+            mark,
+            "ada",
+            project_id=project_id,
+            extra=extra,
+            requirements=["b", mark, "b"],
+            constraints=["\x01", "", "😀"],
         )
         await projects.add_member(project_id, "Zoe", "analyst", ["sql", mark])
         await projects.add_member(project_id, "bob")
@@ -194,7 +209,7 @@ async def test_details_of_projects_side_by_side_do_not_mix(tmp_path: Path) -> No
             await full(store, project_id, f"mark of {project_id}")
         for project_id in ("p", "P", "p'"):
             details = await store.projects.details(project_id)
-            assert repr(details) == repr(slowly(tmp_path / "projects.db", project_id))
+            assert repr(details) == repr(await slowly(store, project_id))
             assert [spec.position for spec in details.specs] == [*range(12)] * 3
             assert [event.position for event in details.maturity_events] == [*range(12)]
             assert [member.username for member in details.members] == ["ada", "Zoe", "bob"]
@@ -207,13 +222,13 @@ async def test_details_with_null_wherever_null_is_allowed(tmp_path: Path) -> Non
         await full(store, "p", "x")
         async with store.begin() as unit:
             connection = await unit.projects._session.connection()  # type: ignore[attr-defined]
-            for table in ("projects", "analytics_metrics", *(table for _, table, _ in PARTS.values())):
-                for column in await connection.exec_driver_sql(f"PRAGMA table_info({table})"):
-                    if not column.notnull and not column.pk:
-                        await connection.exec_driver_sql(f"UPDATE {table} SET {column.name} = NULL")
+            for name in ("projects", "analytics_metrics", *(table for _, table, _ in PARTS.values())):
+                for column in Base.metadata.tables[name].columns:
+                    if column.nullable:
+                        await connection.exec_driver_sql(f"UPDATE {name} SET {column.name} = NULL")
         details = await store.projects.details("p")
-    assert details.summary.progress is details.specs[0].timestamp is details.members[0].joined_at is None
-    assert repr(details) == repr(slowly(tmp_path / "projects.db", "p"))
+        assert details.summary.progress is details.specs[0].timestamp is details.members[0].joined_at is None
+        assert repr(details) == repr(await slowly(store, "p"))
 
 
 async def test_a_project_whose_rows_are_gone_has_empty_parts(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ from socrates.models import (
     TeamMember,
     User,
 )
+from socrates.personal import DeletedUser
 from socrates.store import Store
-from socrates.views import DeletedUser
-from tests.support.stores import counted, fresh_store
-from tests.unit.repositories.plans import query_plan
+from tests.support.stores import counted, fresh_store, is_on_sqlite
+from tests.unit.repositories.plans import scans
 from tests.unit.repositories.rows import THEN, put, put_project, put_users, stored
 
 
@@ -39,7 +39,7 @@ async def test_a_project_goes_to_the_first_active_member_who_becomes_its_lead(tm
             store, "p1", "ada", gone, {"username": "dan", "position": 2}, {"username": "cyd", "position": 5}
         )
         outcome = await delete(store)
-        assert outcome == DeletedUser("ada", transferred=(("p1", "dan"),), deleted_projects=())
+        assert (outcome.username, outcome.transferred, outcome.deleted_projects) == ("ada", (("p1", "dan"),), ())
         assert await stored(store, TeamMember, "username", "role", "is_active", "position") == [
             ("bob", "creator", False, 1),
             ("cyd", "creator", True, 5),
@@ -77,28 +77,31 @@ async def test_a_project_without_another_active_member_is_deleted_with_all_that_
         await put_project(store, "p3", "bob")
         await put_texts(store, "p1", "p2", "p3")
         outcome = await delete(store)
-        assert outcome == DeletedUser("ada", transferred=(), deleted_projects=("p1", "p2"))
+        assert (outcome.transferred, outcome.deleted_projects) == ((), ("p1", "p2"))
         assert await stored(store, Project, "id") == [("p3",)]
         for entity in (ConversationMessage, ProjectNote, KnowledgeDocument):
             assert await stored(store, entity, "project_id") == [("p3",)]
         assert await stored(store, ProjectNoteTag, "note_id") == [("note of p3",)]
 
 
-async def test_what_was_written_in_other_peoples_projects_stays_and_the_membership_goes(tmp_path: Path) -> None:
+async def test_what_was_written_in_other_peoples_projects_gets_a_pseudonym_and_the_membership_goes(
+    tmp_path: Path,
+) -> None:
     async with fresh_store(tmp_path) as store:
         await put_users(store, "ada", "bob")
         await put_project(store, "p1", "bob", {"username": "ada"}, {"username": "cyd"})
         await put_project(store, "p2", "bob", {"username": "ada", "is_active": False})
         await put_texts(store, "p1")
-        assert await delete(store) == DeletedUser("ada", (), ())
+        outcome = await delete(store)
+        assert (outcome.transferred, outcome.deleted_projects) == ((), ())
         assert await stored(store, TeamMember, "project_id", "username") == [
             ("p1", "bob"),
             ("p1", "cyd"),
             ("p2", "bob"),
         ]
-        assert await stored(store, ConversationMessage, "author") == [("ada",)]
-        assert await stored(store, ProjectNote, "created_by") == [("ada",)]
-        assert await stored(store, KnowledgeDocument, "user_id") == [("ada",)]
+        assert await stored(store, ConversationMessage, "author") == [(outcome.pseudonym,)]
+        assert await stored(store, ProjectNote, "created_by") == [(outcome.pseudonym,)]
+        assert await stored(store, KnowledgeDocument, "user_id") == [(outcome.pseudonym,)]
         assert await stored(store, Project, "id", "owner", "version") == [("p1", "bob", 1), ("p2", "bob", 1)]
 
 
@@ -132,7 +135,6 @@ async def test_deleting_nobody_changes_nothing_even_where_the_name_owns_projects
 
 async def test_a_deletion_costs_the_same_for_any_number_of_projects(tmp_path: Path) -> None:
     async with fresh_store(tmp_path) as store:
-        costs = []
         for count in (1, 12):
             await put_users(store, "ada")
             for number in range(count):
@@ -141,9 +143,26 @@ async def test_a_deletion_costs_the_same_for_any_number_of_projects(tmp_path: Pa
             with counted(store) as cost:
                 outcome = await delete(store)
             assert (len(outcome.transferred), len(outcome.deleted_projects)) == (count, count)
-            costs.append((len(cost.statements), cost.crossings))
-        assert costs == [(13, 4), (13, 4)]
-        assert "SCAN" not in await query_plan(store, cost.statements)
+            cost.must_be(statements=37, crossings=19)
+        walked = {step.split()[-1] for step in await scans(store, cost.statements)}
+        assert walked <= WITHOUT_AN_INDEX | (set() if is_on_sqlite(store) else WALKED_ON_POSTGRES)
+
+
+WITHOUT_AN_INDEX = {
+    "conversation_messages",
+    "knowledge_suggestions",
+    "pending_questions",
+    "project_notes",
+    "projects",
+    "v1_import_notes",
+    "v1_import_runs",
+    "v1_quarantine",
+    "v1_quarantine_releases",
+}
+"""The tables that a deletion reads as a whole: an index on their authors would burden every message for its sake."""
+
+WALKED_ON_POSTGRES = {"pk_team_members", "pk_v1_import_deletions", "pk_v1_import_digests", "v1_backup_changes"}
+"""PostgreSQL takes no two indexes for one OR with a subquery, and does not look into keys run by run."""
 
 
 async def put_texts(store: Store, *projects: str) -> None:

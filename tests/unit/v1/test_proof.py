@@ -153,7 +153,7 @@ def test_rows_of_a_file_elsewhere_prove_their_half(database: Path, tmp_path: Pat
     found = proof_of(path)
     assert found is not None
     assert found.holds
-    assert found.elsewhere == f"v1's rows are not kept here: they came from {v1.path}"
+    assert found.elsewhere == f"they came from {v1.path}"
     execute(path, "DELETE FROM users")
     execute(path, "DELETE FROM v1_import_digests")
     found = proof_of(path)

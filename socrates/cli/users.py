@@ -1,0 +1,142 @@
+"""`socrates users`: what a person may ask of an owner of a database: all that is held, and to be forgotten."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from socrates.cli.command import AsJson, Database, Yes, answer, answering, require_consent, say
+from socrates.config import Settings
+from socrates.database.urls import database_url, sqlite_path
+from socrates.errors import ConfigurationError, DatabaseError
+from socrates.personal import V1_TABLES, DeletedUser, Erasure, ErasurePlan
+from socrates.store import Store, UnitOfWork
+
+app = typer.Typer(help="Export or erase what is held on a person.", no_args_is_help=True)
+
+_T = TypeVar("_T")
+
+_Name = Annotated[str, typer.Argument(help="The user's name.")]
+_Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file to write, which nobody else may read.")]
+_KeepV1 = Annotated[
+    bool, typer.Option("--keep-v1-backup", help="Delete the user even though v1's own tables keep everything.")
+]
+
+
+@app.command("export")
+def export_(name: _Name, database: Database = None, output: _Output = None) -> None:
+    """Write everything that is held on a person as one JSON object. Hashes and keys are withheld."""
+    with answering(as_json=False):
+        held = asyncio.run(_in_store(database, lambda store: store.transact(lambda unit: unit.users.export(name))))
+        text = json.dumps(held, indent=2)
+        if output is None:
+            typer.echo(text)
+        else:
+            _write_private(output, text + "\n")
+            say(f"Written: {output} ({sum(map(len, held['tables'].values())):,} rows)", err=True)
+
+
+@app.command()
+def delete(
+    name: _Name, database: Database = None, keep_v1_backup: _KeepV1 = False, yes: Yes = False, as_json: AsJson = False
+) -> None:
+    """Delete a user for good, and put a pseudonym in place of the name in what stays. Says first what that means.
+
+    Refused while v1's own tables, which keep everything, stand beside the new ones.
+    """
+    with answering(as_json):
+        plan = asyncio.run(_in_store(database, lambda store: store.users.erasure_plan(name)))
+        if not as_json:
+            _print_plan(plan)
+        _require_no_v1_tables(plan, keep_v1_backup)
+        require_consent(f"Delete {name!r}? Nothing brings the user back.", yes, as_json)
+
+        async def erase(unit: UnitOfWork) -> DeletedUser:
+            return await unit.users.delete_permanently(name)
+
+        done = asyncio.run(_in_store(database, lambda store: store.transact(erase)))
+        copies = _copies(database)
+        facts = {**asdict(done), "files": [str(path) for path in copies]}
+        answer(facts, as_json, lambda: _print_done(done, copies))
+
+
+async def _in_store(database: str | None, work: Callable[[Store], Awaitable[_T]]) -> _T:
+    path = sqlite_path(database_url(Settings(), database))
+    if path is not None and not path.exists():
+        raise ConfigurationError(f"there is no database {path}; name one that is there")
+    async with Store.open(database) as store:
+        return await work(store)
+
+
+def _require_no_v1_tables(plan: ErasurePlan, keep_v1_backup: bool) -> None:
+    found = next((place for place in plan.erasure.remains if place.what == V1_TABLES), None)
+    if found is not None and not keep_v1_backup:
+        raise DatabaseError(
+            f"{found.what} would keep everything that v1 held on {plan.username!r}: {found.remedy}. To delete the user "
+            "all the same, say --keep-v1-backup. Nothing was changed."
+        )
+
+
+def _copies(database: str | None) -> list[Path]:
+    """The backups beside a SQLite file: each may hold the person still."""
+    path = sqlite_path(database_url(Settings(), database))
+    if path is None:
+        return []
+    return sorted(found for found in path.parent.iterdir() if found.name.startswith(f"{path.name}.backup"))
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, and that bears its name only when it is whole. Raises OSError."""
+    partial = path.with_name(f"{path.name}.partial")
+    handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _print_plan(plan: ErasurePlan) -> None:
+    say(f"Deleting {plan.username!r} would")
+    _print_projects(plan, "hand over", "delete")
+    _print_figures(plan.erasure, "delete", "make pseudonymous")
+    for place in plan.erasure.remains:
+        say(f"What remains: {place.what}{_rows(place.rows)}: {place.remedy}")
+
+
+def _print_done(done: DeletedUser, copies: list[Path]) -> None:
+    say(f"{done.username!r} is deleted; {done.pseudonym!r} stands in place of the name.")
+    _print_projects(done, "handed over", "deleted")
+    _print_figures(done.erasure, "deleted", "made pseudonymous")
+    for place in done.erasure.remains:
+        say(f"Remains: {place.what}{_rows(place.rows)}: {place.remedy}")
+    for path in copies:
+        say(f"Remains: a backup that may hold the person still: {path}")
+
+
+def _print_projects(of: ErasurePlan | DeletedUser, hand_over: str, delete_: str) -> None:
+    for project, heir in of.transferred:
+        say(f"  {hand_over}: project {project!r} to {heir!r}")
+    for project in of.deleted_projects:
+        say(f"  {delete_}: project {project!r}")
+
+
+def _print_figures(erasure: Erasure, delete_: str, rename: str) -> None:
+    for what, counts in ((delete_, erasure.deleted), (rename, erasure.made_pseudonymous)):
+        for place, rows in counts:
+            say(f"  {what}: {place}{_rows(rows)}")
+
+
+def _rows(rows: int | None) -> str:
+    if rows is None:
+        return ""
+    return " (1 row)" if rows == 1 else f" ({rows:,} rows)"

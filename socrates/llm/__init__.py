@@ -1,0 +1,1 @@
+"""What it takes to call language models; so far, the keys for their providers."""
