@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +21,14 @@ from socrates.database.log_filters import LOGGING_NAME
 from socrates.database.migrations import current_revision
 from socrates.errors import BusyError, ConfigurationError, DatabaseError, MigrationError
 from socrates.v1.exclusive import uninterrupted
-from socrates.v1.files import copy_to, has_hot_journal, read_only, remove_if_empty, require_writable
+from socrates.v1.files import (
+    copy_to,
+    has_hot_journal,
+    read_only,
+    remove_if_empty,
+    require_writable,
+    temporary_directory,
+)
 from socrates.v1.importer import Progress
 from socrates.v1.migration import Migration
 from socrates.v1.options import Options
@@ -46,9 +52,9 @@ def look(path: Path, migration: Migration, work: Work) -> None:
 
 def rehearse(path: Path, options: Options, progress: Progress, work: Work) -> Migration:
     """Do it all on a copy of a SQLite file, which is gone afterwards. Raises DatabaseError."""
-    with TemporaryDirectory(prefix="socrates-dry-run-", dir=options.backup_dir) as directory:
-        copy = Path(directory) / path.name
-        migration = Migration(replace(options, backup_dir=Path(directory)), copy, progress, shown_as=str(path))
+    with temporary_directory("socrates-dry-run-", options.backup_dir) as directory:
+        copy = directory / path.name
+        migration = Migration(replace(options, backup_dir=directory), copy, progress, shown_as=str(path))
         require_writable(path)
         if path.exists():
             copy_to(path, copy, migration.remarks)

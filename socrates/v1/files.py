@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from socrates.errors import MigrationError
+from socrates.v1.exclusive import uninterrupted
 from socrates.v1.sqlite_errors import explained
 
 _HEADER = b"SQLite format 3\x00"
@@ -103,8 +104,8 @@ def read_only(path: Path, remarks: list[str] | None = None) -> Iterator[sqlite3.
             yield connection
         return
     # SQLite says so only when nobody holds the journal's lock: it is a crash's, not that of a program at work.
-    with TemporaryDirectory(prefix="socrates-") as directory:
-        copy = Path(directory) / path.name
+    with temporary_directory("socrates-") as directory:
+        copy = directory / path.name
         _copy_with_journal(path, copy)
         if remarks is not None:
             remarks.append(f"a journal that a crash had left beside {path} was rolled back in a copy of both")
@@ -114,6 +115,18 @@ def read_only(path: Path, remarks: list[str] | None = None) -> Iterator[sqlite3.
             raise explained(error, path) from error
         with closing(recovered):
             yield recovered
+
+
+@contextmanager
+def temporary_directory(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """A directory for the time of the block. Python's own leaves copies behind when Ctrl-C comes as it removes them."""
+    with uninterrupted():
+        directory = TemporaryDirectory(prefix=prefix, dir=parent)
+    try:
+        yield Path(directory.name)
+    finally:
+        with uninterrupted():
+            directory.cleanup()
 
 
 def _copy_with_journal(path: Path, copy: Path) -> None:

@@ -3,13 +3,22 @@
 import hashlib
 import os
 import shutil
+import signal
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
 from socrates.errors import MigrationError
-from socrates.v1.files import copy_to, has_hot_journal, read_only, require_readable, require_writable
+from socrates.v1.files import (
+    copy_to,
+    has_hot_journal,
+    read_only,
+    require_readable,
+    require_writable,
+    temporary_directory,
+)
 from tests.support.v1_files import V1File
 
 
@@ -167,3 +176,18 @@ def test_a_copy_holds_what_is_committed(database: Path, tmp_path: Path) -> None:
     writer.close()
     with read_only(tmp_path / "copy.db") as connection:
         assert connection.execute("SELECT count(*) FROM users").fetchone() == (300,)
+
+
+def test_ctrl_c_while_a_temporary_directory_is_removed_leaves_nothing_of_it(tmp_path: Path) -> None:
+    struck = []
+
+    def strike(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "os.remove" and arguments[0] == "copy.db" and not struck:
+            struck.append(event)
+            signal.raise_signal(signal.SIGINT)
+
+    sys.addaudithook(strike)  # it stays, and hears of nothing any more
+    with temporary_directory("socrates-", tmp_path) as directory:
+        (directory / "copy.db").write_bytes(b"everything")
+    assert struck
+    assert list(tmp_path.iterdir()) == []
