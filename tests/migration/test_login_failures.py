@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.expected_rows import actual_tables
-from tests.support.migrate import alembic, execute, refused, rows, table_names, told
+from tests.support.migrate import alembic, execute, refused, rows, table_names, told, upgraded_to
 from tests.support.postgres import execute as execute_there
 from tests.support.postgres import query, relations
 from tests.support.v1_files import V1File
@@ -28,12 +28,8 @@ def v1_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def earlier(v1_path: Path) -> Path:
-    """A file as it was left before this revision existed, its backup put elsewhere."""
-    backups = v1_path.parent / "backups"
-    backups.mkdir()
-    outcome = alembic(v1_path, "upgrade", "0004", v1_timezone="UTC", backup_dir=backups)
-    assert outcome.status == 0, outcome
-    return v1_path
+    """A file as it was left before this revision existed."""
+    return upgraded_to("0004", v1_path)
 
 
 def schema(path: Path) -> dict[str, str]:

@@ -14,7 +14,18 @@ from typer.testing import CliRunner
 from socrates.cli.main import app
 from socrates.models import Project, User
 from tests.support.expected_rows import actual_tables, assert_imported
-from tests.support.migrate import Outcome, alembic, execute, refused, rows, sha256, table_names, told, value
+from tests.support.migrate import (
+    Outcome,
+    alembic,
+    execute,
+    refused,
+    rows,
+    sha256,
+    table_names,
+    told,
+    upgraded_to,
+    value,
+)
 from tests.support.postgres import connect, query, relations
 from tests.support.postgres import execute as execute_there
 from tests.support.v1_files import V1File
@@ -45,12 +56,8 @@ def v1_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def earlier(v1_path: Path) -> Path:
-    """A file as it was left before this revision existed, its backup put elsewhere."""
-    backups = v1_path.parent / "backups"
-    backups.mkdir()
-    outcome = alembic(v1_path, "upgrade", "0002", v1_timezone="UTC", backup_dir=backups)
-    assert outcome.status == 0, outcome
-    return v1_path
+    """A file as it was left before this revision existed."""
+    return upgraded_to("0002", v1_path)
 
 
 def upgrade(path: Path, **x: object) -> Outcome:

@@ -96,6 +96,15 @@ def upgrade(path: Path, expected_status: int = 0, **x: object) -> Outcome:
     return outcome
 
 
+def upgraded_to(revision: str, path: Path) -> Path:
+    """Upgrade a file as far as an earlier version did, its backup put elsewhere; return it."""
+    backups = path.parent / "backups"
+    backups.mkdir()
+    outcome = alembic(path, "upgrade", revision, v1_timezone="UTC", backup_dir=backups)
+    assert outcome.status == 0, outcome
+    return path
+
+
 def refused(outcome: Outcome) -> bool:
     """Say whether the command was refused as it should be: status 2, a message, no traceback."""
     return outcome.status == 2 and outcome.err.strip() != "" and "Traceback" not in outcome.err
