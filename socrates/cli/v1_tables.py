@@ -151,7 +151,7 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
 
 
 def shrink(connection: sqlite3.Connection) -> str | None:
-    """Give the room back to the disk. Returns why not, if not: the tables are dropped by then, and stay so."""
+    """Give the room of what is gone back to the disk. Returns why not, if not: what was done before stays done."""
     try:
         connection.execute("VACUUM")
         (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
