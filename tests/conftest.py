@@ -1,11 +1,16 @@
 """Fixtures of the whole suite."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import URL
 
 from tests.support.postgres import EmptyDatabases, fresh_database, running_server
+
+# A shell starts what it puts in the background deaf to Ctrl-C, and every process inherits that from its parent: the
+# programs that tests start and interrupt have to hear it, however the tests themselves were started.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
