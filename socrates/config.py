@@ -7,6 +7,38 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_MEGABYTE = 1_000_000
+
+_SHARE_OF_READS = 0.6
+"""Of the bytes that all caches may take; the others are for vectors and search results."""
+
+
+class CacheConfig(BaseSettings):
+    """How much is cached, and for how long: the plan's names, each with the prefix ``SOCRATES_`` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SOCRATES_", frozen=True)
+
+    enable_caching: bool = Field(default=True, description="false: every read goes to the database")
+    max_cache_size_mb: int = Field(default=100, ge=1, description="megabytes that all caches of a store may take")
+    read_cache_size: int = Field(default=10_000, ge=1, description="how many results of reads are kept")
+    cache_ttl_seconds: float = Field(
+        default=300, gt=0, description="how long a read is kept at the longest; writes end it at once"
+    )
+    context_cache_ttl_minutes: float = Field(default=5, gt=0, description="the same for whole projects")
+    embedding_cache_size: int = Field(default=10_000, ge=1, description="how many vectors are kept in memory")
+    search_cache_size: int = Field(default=1_000, ge=1, description="how many results of searches are kept")
+    search_cache_ttl_seconds: float = Field(default=300, gt=0, description="how long a search's result is kept")
+    cache_trusted_ms: float = Field(
+        default=0,
+        ge=0,
+        description="SQLite: milliseconds for which a read is trusted without asking for other processes' commits",
+    )
+
+    @property
+    def read_cache_bytes(self) -> int:
+        """What the results of reads may take."""
+        return int(self.max_cache_size_mb * _MEGABYTE * _SHARE_OF_READS)
+
 
 class Settings(BaseSettings):
     """What the environment says. An explicit argument wins over the environment, and that over the default."""
@@ -45,6 +77,8 @@ class Settings(BaseSettings):
     encryption_key: SecretStr | None = Field(
         default=None, description="the secret under which API keys are encrypted; without it none can be stored"
     )
+
+    cache_config: CacheConfig = Field(default_factory=CacheConfig, description="see CacheConfig")
 
     @property
     def default_database_path(self) -> Path:

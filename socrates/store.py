@@ -13,12 +13,13 @@ read too, and see what it wrote.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from socrates.config import Settings
+from socrates.database.coherence import Coherence
 from socrates.database.engines import Engines
 from socrates.database.flight import Flight
 from socrates.database.health import Health, measure_health
@@ -27,6 +28,7 @@ from socrates.database.sessions import ReadSession, WriteSession, write_session
 from socrates.database.turns import Turns
 from socrates.database.urls import database_url
 from socrates.errors import SerializationError, SocratesError
+from socrates.repositories.cached_rows import DEPENDENCIES
 from socrates.repositories.conversations import ConversationReads, ConversationRepository
 from socrates.repositories.knowledge import KnowledgeReads, KnowledgeRepository
 from socrates.repositories.learning import LearningReads, LearningRepository
@@ -59,14 +61,18 @@ class UnitOfWork:
 class Store:
     """A database that is open. Safe to share between the tasks of one event loop."""
 
-    def __init__(self, engines: Engines, settings: Settings) -> None:
+    def __init__(self, engines: Engines, settings: Settings, coherence: Coherence) -> None:
         """Use `Store.open`, which makes the file ready first."""
         self._engines = engines
         self._settings = settings
+        self._coherence = coherence
         self._flight = Flight()
         self._writing: set[asyncio.Task[Any] | None] = set()
         self._write_turns = Turns(engines.units_at_once, settings.lock_timeout)
-        session = ReadSession(engines.reader, self._flight, Turns(settings.pool_size, settings.lock_timeout))
+        self.cache = coherence.cache
+        """The results of reads: ``store.cache.stats()``, ``.clear()``, and ``.enabled`` to switch it while it runs."""
+        turns = Turns(settings.pool_size, settings.lock_timeout)
+        session = ReadSession(engines.reader, self._flight, turns, self.cache)
         self.projects = ProjectReads(session)
         self.conversations = ConversationReads(session)
         self.users = UserReads(session)
@@ -103,10 +109,13 @@ class Store:
         with self._flight.aboard():
             self._writing.add(task)
             try:
-                async with self._write_turns, write_session(self._engines.write_session()) as session:
+                async with self._write_turns, self._write_session() as session:
                     yield UnitOfWork(session)
             finally:
                 self._writing.discard(task)
+
+    def _write_session(self) -> AbstractAsyncContextManager[WriteSession]:
+        return write_session(self._engines.write_session(self._coherence))
 
     async def transact(self, work: Callable[[UnitOfWork], Awaitable[_T]]) -> _T:
         """Run `work` in a unit of work and return what it returns; run it again where another unit got in the way.
@@ -138,6 +147,8 @@ class Store:
         Closing twice does nothing.
         """
         await self._flight.land(self._settings.close_timeout)
+        self.cache.enabled = False
+        await self._coherence.close()
         await self._engines.dispose()
 
     async def __aenter__(self) -> Self:
@@ -172,4 +183,10 @@ class _Opening:
 
     async def _open(self) -> Store:
         url = database_url(self._settings, None if self._database is None else str(self._database))
-        return Store(await open_database(url, self._settings), self._settings)
+        engines = await open_database(url, self._settings)
+        try:
+            coherence = await engines.open_cache(self._settings.cache_config, DEPENDENCIES)
+        except BaseException:
+            await engines.dispose()
+            raise
+        return Store(engines, self._settings, coherence)

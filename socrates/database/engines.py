@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from socrates.config import CacheConfig
+from socrates.database.coherence import Coherence
+from socrates.database.dependencies import Dependencies
 from socrates.database.sessions import WriteSession
 
 
@@ -16,9 +19,13 @@ class Engines(ABC):
     reader: AsyncEngine
     units_at_once: int
 
-    def write_session(self) -> WriteSession:
-        """The session of one unit of work."""
-        return WriteSession(self.writer)
+    def write_session(self, coherence: Coherence | None = None) -> WriteSession:
+        """The session of one unit of work; `coherence` keeps a cache true to it."""
+        return WriteSession(self.writer, coherence)
+
+    @abstractmethod
+    async def open_cache(self, config: CacheConfig, dependencies: Dependencies) -> Coherence:
+        """A cache of reads that depend on rows, and what keeps it true to this database."""
 
     @abstractmethod
     async def dispose(self) -> None:

@@ -7,9 +7,12 @@ from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from socrates.config import Settings
+from socrates.config import CacheConfig, Settings
+from socrates.database.coherence import Coherence
+from socrates.database.dependencies import Dependencies
 from socrates.database.engines import Engines
 from socrates.database.log_filters import LOGGING_NAME
+from socrates.database.postgres_coherence import PostgresCoherence
 from socrates.database.postgres_connection import connect, forget_values
 from socrates.database.postgres_opening import make_ready
 from socrates.database.postgres_session import PostgresWriteSession
@@ -29,9 +32,17 @@ class PostgresEngines(Engines):
     its like have emptied, for ever.
     """
 
-    def write_session(self) -> WriteSession:
+    listener: AsyncEngine
+
+    def write_session(self, coherence: Coherence | None = None) -> WriteSession:
         """A session whose units of work run beside others', and lock what they read to change it."""
-        return PostgresWriteSession(self.writer)
+        return PostgresWriteSession(self.writer, coherence)
+
+    async def open_cache(self, config: CacheConfig, dependencies: Dependencies) -> PostgresCoherence:
+        """A cache that other processes tell of their commits."""
+        coherence = PostgresCoherence(self.writer, self.listener, config, dependencies)
+        await coherence.listen()
+        return coherence
 
     async def dispose(self) -> None:
         """Close all connections."""
@@ -56,7 +67,8 @@ async def open_engines(url: URL, settings: Settings) -> PostgresEngines:
     except BaseException:
         await writer.dispose()
         raise
-    return PostgresEngines(writer, _engine(url, settings, read_only=True), settings.pool_size)
+    reader, listener = (_engine(url, settings, read_only=True) for _ in range(2))
+    return PostgresEngines(writer, reader, settings.pool_size, listener)
 
 
 def _engine(url: URL, settings: Settings, read_only: bool) -> AsyncEngine:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Executable, Result
@@ -11,6 +11,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 
+from socrates.caching import Cache
+from socrates.database.coherence import Coherence
 from socrates.database.failures import explained
 from socrates.database.flight import Flight
 from socrates.database.misfits import refuse_misfits
@@ -29,6 +31,11 @@ class RunsStatements(Protocol):
 
     locks: bool
     """Whether rows that are read to be changed have to be locked."""
+
+    @property
+    def cache(self) -> Cache | None:
+        """Where results of reads are kept; None where every read must see what the transaction wrote."""
+        ...
 
     async def hold(self, *key: str) -> None:
         """Have other units of work that hold the same `key` wait for the end of this one.
@@ -51,7 +58,8 @@ class ReadSession:
 
     locks = False
 
-    def __init__(self, engine: AsyncEngine, flight: Flight, turns: Turns) -> None:
+    def __init__(self, engine: AsyncEngine, flight: Flight, turns: Turns, cache: Cache | None = None) -> None:
+        self.cache = cache
         self._engine = engine.sync_engine
         self._flight = flight
         self._turns = turns
@@ -92,9 +100,12 @@ class WriteSession(AsyncSession):
     """
 
     locks = False
+    cache = None
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, coherence: Coherence | None = None) -> None:
+        """`coherence` keeps a cache true to what the transaction commits."""
         super().__init__(engine, expire_on_commit=False, autoflush=False, close_resets_only=False)
+        self._coherence = coherence
         self._connection: Connection | None = None
         self._failure: BaseException | None = None
         self._over = False
@@ -140,8 +151,16 @@ class WriteSession(AsyncSession):
             await greenlet_spawn(self._commit_and_close)
 
     def _commit_and_close(self) -> None:
-        self.sync_session.commit()
+        # Before the commit, which would flush too, but when it is too late to say what that touches.
+        self.sync_session.flush()
+        with self._coherent_commit():
+            self.sync_session.commit()
         self.sync_session.close()
+
+    def _coherent_commit(self) -> AbstractContextManager[None]:
+        if self._coherence is None or not self.sync_session.in_transaction():
+            return nullcontext()
+        return self._coherence.committing(self.sync_session.connection())
 
     async def abandon(self) -> None:
         """Roll back and close."""

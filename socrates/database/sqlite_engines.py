@@ -11,10 +11,12 @@ from sqlalchemy import URL, Connection, ExceptionContext, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from socrates.config import Settings
+from socrates.config import CacheConfig, Settings
 from socrates.database import onehop
+from socrates.database.dependencies import Dependencies
 from socrates.database.engines import Engines
 from socrates.database.log_filters import LOGGING_NAME, silence_aiosqlite
+from socrates.database.sqlite_coherence import SQLiteCoherence
 from socrates.database.sqlite_connection import ONE_HOP_BUSY_MS, Role, connection_class
 from socrates.database.urls import file_uri
 
@@ -36,6 +38,10 @@ class SQLiteEngines(Engines):
         await self.reader.dispose()
         await self.writer.dispose()
         await asyncio.to_thread(_fold, self.path)
+
+    async def open_cache(self, config: CacheConfig, dependencies: Dependencies) -> SQLiteCoherence:
+        """A cache that asks the file before every hit."""
+        return await asyncio.to_thread(SQLiteCoherence, self.writer, self.path, config, dependencies)
 
     async def measure(self, _connection: AsyncConnection) -> tuple[int, int]:
         """The sizes of the file and of its -wal file."""
@@ -82,6 +88,8 @@ def _engine(path: Path, settings: Settings, role: Role, **options: Any) -> Async
     connect: dict[str, Any] = {
         "factory": connection_class(role, settings.sqlite_synchronous),
         "cached_statements": _CACHED_STATEMENTS,
+        # Between two units of work the event loop asks the writer's connection for its version, without a crossing.
+        "check_same_thread": role == "reader",
         # The stock driver cannot try again, so there SQLite does all the waiting.
         "timeout": settings.lock_timeout if stock else ONE_HOP_BUSY_MS / 1000,
     }

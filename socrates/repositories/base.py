@@ -67,6 +67,8 @@ class Repository:
 
     def __init__(self, session: RunsStatements) -> None:
         self._session = session
+        self.cache = session.cache
+        """Where the methods that are `cached` keep their results; None inside a unit of work."""
 
     async def _rows(self, statement: Executable, /, **parameters: Any) -> Sequence[Row[Any]]:
         return await self._collected(iter, statement, parameters)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select, update
 
+from socrates.caching import cached
 from socrates.drafts import NewMessage
 from socrates.errors import ProjectNotFoundError
 from socrates.models import ConversationMessage, Project
@@ -24,6 +25,7 @@ from socrates.repositories.base import (
     utc,
     with_next,
 )
+from socrates.repositories.cached_rows import MESSAGES, PROJECT, rows_of
 from socrates.repositories.snippet import snippet
 from socrates.views import Message, MessageHit
 
@@ -63,6 +65,7 @@ END = 2**63 - 1
 class ConversationReads(Repository):
     """Reads of conversations. All pages are in the order of the dialogue. An unknown project has no messages."""
 
+    @cached("conversations.last", tags=rows_of(MESSAGES))
     async def last(self, project_id: str, count: int = 50) -> tuple[Message, ...]:
         """The newest `count` messages, oldest first."""
         newest_first = await self._views(_message, _LAST, project_id=project_id, count=positive("count", count))
@@ -95,6 +98,7 @@ class ConversationReads(Repository):
         place: dict[str, Any] = {"project_id": project_id, "needle": needle, "position": before}
         return await self._views(partial(_hit, needle), _SEARCH, **place, count=positive("count", count))
 
+    @cached("conversations.count", tags=rows_of(PROJECT))
     async def count(self, project_id: str) -> int:
         """How many messages there are. Raises ProjectNotFoundError."""
         count = await self._value(_COUNT, project_id=project_id)

@@ -5,8 +5,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from socrates.caching import cached
 from socrates.models import BehaviorPattern, QuestionEffectiveness
 from socrates.repositories.base import Mapper, Repository, table
+from socrates.repositories.cached_rows import EFFECTIVENESS, PATTERNS, rows_of
 from socrates.repositories.upsert import upsert
 from socrates.views import BehaviorPattern as PatternView
 from socrates.views import QuestionEffectiveness as EffectivenessView
@@ -50,22 +52,26 @@ _SAVE_PATTERN = upsert(table(BehaviorPattern), _PATTERN_KEY, _overwritten(Patter
 class LearningReads(Repository):
     """Reads of what was learned. An unknown user has nothing yet."""
 
+    @cached("learning.find_effectiveness", tags=rows_of(EFFECTIVENESS))
     async def find_effectiveness(self, user_id: str, question_template_id: str) -> EffectivenessView | None:
         """How well one question works with the user; None when it was never asked."""
         await self._session.hold("effectiveness", user_id, question_template_id)
         row = await self._row(_EFFECTIVENESS, user_id=user_id, question_template_id=question_template_id)
         return None if row is None else _effectiveness(row)
 
+    @cached("learning.effectiveness_of", tags=rows_of(EFFECTIVENESS))
     async def effectiveness_of(self, user_id: str) -> tuple[EffectivenessView, ...]:
         """All questions that the user was asked, ordered by the id of their template."""
         return await self._views(_effectiveness, _EFFECTIVENESS_OF_USER, user_id=user_id)
 
+    @cached("learning.find_pattern", tags=rows_of(PATTERNS))
     async def find_pattern(self, user_id: str, pattern_type: str) -> PatternView | None:
         """One habit of the user; None when it was not learned yet."""
         await self._session.hold("pattern", user_id, pattern_type)
         row = await self._row(_PATTERN, user_id=user_id, pattern_type=pattern_type)
         return None if row is None else _pattern(row)
 
+    @cached("learning.patterns_of", tags=rows_of(PATTERNS))
     async def patterns_of(self, user_id: str) -> tuple[PatternView, ...]:
         """All habits of the user, ordered by their type."""
         return await self._views(_pattern, _PATTERNS_OF_USER, user_id=user_id)

@@ -8,9 +8,11 @@ from uuid import uuid4
 
 from sqlalchemy import Executable, bindparam, delete, exists, or_, select, update
 
+from socrates.caching import cached
 from socrates.errors import NotFoundError
 from socrates.models import APIKey, LLMProviderConfig
 from socrates.repositories.base import Mapper, now, table, utc
+from socrates.repositories.cached_rows import PROVIDERS, rows_of
 from socrates.repositories.deletions import remember
 from socrates.repositories.llm_usage import UsageReads, UsageRepository
 from socrates.repositories.upsert import upsert
@@ -63,12 +65,14 @@ def _save_config(given: frozenset[str]) -> Executable:
 class LLMReads(UsageReads):
     """Reads of providers' configurations, keys and usage. An unknown user has none."""
 
+    @cached("llm.find_config", tags=rows_of(PROVIDERS))
     async def find_config(self, user_id: str, provider: str) -> ProviderConfig | None:
         """The user's settings for one provider; None when the user has made none."""
         await self._session.hold("providers of", user_id)
         row = await self._row(_CONFIG, user_id=user_id, provider=provider)
         return None if row is None else _config(row)
 
+    @cached("llm.configs", tags=rows_of(PROVIDERS))
     async def configs(self, user_id: str) -> tuple[ProviderConfig, ...]:
         """The user's settings for all providers, ordered by provider."""
         return await self._views(_config, _CONFIGS, user_id=user_id)

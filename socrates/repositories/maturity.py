@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import bindparam, delete, func, insert, select
 
+from socrates.caching import cached
 from socrates.drafts import NewMaturityEvent, NewSpec
 from socrates.errors import InvalidValueError, ProjectNotFoundError
 from socrates.models import AnalyticsMetrics, CategorizedSpec, PhaseMaturityScore, Project
 from socrates.models import CategoryScore as CategoryScoreRow
 from socrates.models import MaturityEvent as MaturityEventRow
 from socrates.repositories.base import Mapper, Repository, now, plain_dict, table, utc, with_next
+from socrates.repositories.cached_rows import ANALYTICS, CATEGORY_SCORES, MATURITY_EVENTS, PHASE_SCORES, SPECS, rows_of
 from socrates.repositories.upsert import upsert
 from socrates.views import Analytics, CategoryScore, MaturityEvent, PhaseScore, Spec
 
@@ -71,11 +73,13 @@ _SAVE_ANALYTICS = upsert(table(AnalyticsMetrics), ("project_id",), (*_TOTALS, "e
 class MaturityReads(Repository):
     """Reads of a project's maturity. An unknown project has none."""
 
+    @cached("projects.phase_scores", tags=rows_of(PHASE_SCORES))
     async def phase_scores(self, project_id: str) -> tuple[PhaseScore, ...]:
         """The maturity of every phase, by name."""
         await self._session.hold("maturity", project_id)
         return await self._views(_phase, _PHASES, project_id=project_id)
 
+    @cached("projects.category_scores", tags=rows_of(CATEGORY_SCORES))
     async def category_scores(self, project_id: str, phase: str | None = None) -> tuple[CategoryScore, ...]:
         """The points of the categories of all phases, or of one."""
         await self._session.hold("maturity", project_id)
@@ -83,6 +87,7 @@ class MaturityReads(Repository):
             return await self._views(_category, _CATEGORIES, project_id=project_id)
         return await self._views(_category, _CATEGORIES_OF_PHASE, project_id=project_id, phase=phase)
 
+    @cached("projects.specs", tags=rows_of(SPECS))
     async def specs(self, project_id: str, phase: str | None = None) -> tuple[Spec, ...]:
         """The categorised statements of all phases, or of one, in order."""
         await self._session.hold("maturity", project_id)
@@ -90,11 +95,13 @@ class MaturityReads(Repository):
             return await self._views(_spec, _SPECS, project_id=project_id)
         return await self._views(_spec, _SPECS_OF_PHASE, project_id=project_id, phase=phase)
 
+    @cached("projects.maturity_events", tags=rows_of(MATURITY_EVENTS))
     async def maturity_events(self, project_id: str) -> tuple[MaturityEvent, ...]:
         """What changed the scores, in order."""
         await self._session.hold("maturity", project_id)
         return await self._views(_event, _EVENTS, project_id=project_id)
 
+    @cached("projects.analytics", tags=rows_of(ANALYTICS))
     async def analytics(self, project_id: str) -> Analytics:
         """The running totals. Raises ProjectNotFoundError."""
         await self._session.hold("maturity", project_id)

@@ -1,6 +1,6 @@
 """Notes of a project, with their tags: rows beside them, in order, the same tag twice if somebody wrote it twice."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -11,11 +11,14 @@ from uuid import uuid4
 from sqlalchemy import BindParameter, Row, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from socrates.caching import cached
+from socrates.database.dependencies import Tag
 from socrates.errors import InvalidValueError, NotFoundError
 from socrates.frozen import FrozenDict, freeze
 from socrates.models import ProjectNote, ProjectNoteTag
 from socrates.models.functions import contains_folded
 from socrates.repositories.base import Repository, folded, now, only_known, positive, table, text_list, utc, with_next
+from socrates.repositories.cached_rows import NOTE, NOTE_TAGS, NOTES, rows_of
 from socrates.repositories.deletions import remember
 from socrates.repositories.upsert import upsert
 from socrates.views import Note
@@ -110,9 +113,18 @@ def _follows(after: _After) -> ColumnElement[bool]:
     return or_(_notes.c.created_at.is_not(None), _notes.c.id > bindparam("last_id"))
 
 
+def _listed(notes: Sequence[Note], project_id: str) -> Iterator[Tag]:
+    """What the list of a project depends on: what comes and goes, and each note in it."""
+    yield from NOTES(project_id)
+    for note in notes:
+        yield from NOTE(note.id)
+        yield from NOTE_TAGS(note.id)
+
+
 class NoteReads(Repository):
     """Reads of notes. Lists are oldest first, notes whose time is unknown before all. An unknown project has none."""
 
+    @cached("notes.get", tags=rows_of(NOTE, NOTE_TAGS))
     async def get(self, note_id: str) -> Note:
         """One note. Raises NotFoundError."""
         await self._session.hold("note", note_id)
@@ -134,7 +146,14 @@ class NoteReads(Repository):
 
         For the next page give the last note of this one as `after`.
         """
+        if note_type is None and tag is None and limit is None and after is None:
+            return await self._all_for_project(project_id)
         return await self._list({"project_id": project_id, "note_type": note_type, "tag": tag}, limit, after)
+
+    # Others are not cached: what a change moves into one cannot be told from what is in it.
+    @cached("notes.for_project", tags=_listed)
+    async def _all_for_project(self, project_id: str) -> tuple[Note, ...]:
+        return await self._list({"project_id": project_id}, None, None)
 
     async def search(
         self,

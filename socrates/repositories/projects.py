@@ -1,6 +1,6 @@
 """Projects: their rows and lists. What hangs on them is in team.py and maturity.py beside this file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypedDict, Unpack
@@ -8,9 +8,12 @@ from uuid import uuid4
 
 from sqlalchemy import CompoundSelect, bindparam, delete, func, insert, select, tuple_, union_all, update
 
+from socrates.caching import cached
+from socrates.database.dependencies import Tag
 from socrates.errors import ConflictError, InvalidValueError, ProjectNotFoundError, SocratesError
 from socrates.models import AnalyticsMetrics, PhaseMaturityScore, Project, TeamMember
 from socrates.repositories.base import Mapper, now, only_known, positive, table, with_next
+from socrates.repositories.cached_rows import MEMBERSHIPS, OWNED_PROJECTS, PROJECT, WHOLE_PROJECT, rows_of
 from socrates.repositories.deletions import remember_projects
 from socrates.repositories.maturity import MaturityReads, MaturityWrites
 from socrates.repositories.pages import last_first, merged
@@ -119,6 +122,14 @@ _AT_ONCE = 10_000
 """Ids in one statement: SQLite takes 32,766 parameters, PostgreSQL 32,767."""
 
 
+def _listed(projects: Sequence[ProjectSummary], username: str, *_options: object) -> Iterator[Tag]:
+    """What the list of a user depends on: what comes and goes, and each project in it."""
+    yield from OWNED_PROJECTS(username)
+    yield from MEMBERSHIPS(username)
+    for project in projects:
+        yield from PROJECT(project.id)
+
+
 @lru_cache(maxsize=64)
 def _for_user(sort: Sort, descending: bool, archived: bool | None, paged: bool, limited: bool) -> CompoundSelect[Any]:
     """The list of one user, by its options. Ties are ordered by id, so that a page ends at one definite place.
@@ -143,6 +154,7 @@ def _for_user(sort: Sort, descending: bool, archived: bool | None, paged: bool, 
 class ProjectReads(TeamReads, MaturityReads):
     """Reads of projects."""
 
+    @cached("projects.summary", tags=rows_of(PROJECT))
     async def summary(self, project_id: str) -> ProjectSummary:
         """One project's own row. Raises ProjectNotFoundError."""
         row = await self._record(_SUMMARY, project_id=project_id)
@@ -150,6 +162,7 @@ class ProjectReads(TeamReads, MaturityReads):
             raise ProjectNotFoundError(project_id)
         return _summary(row)
 
+    @cached("projects.details", tags=rows_of(*WHOLE_PROJECT), lifetime="context")
     async def details(self, project_id: str) -> ProjectDetails:
         """The whole project but its conversation, notes and documents, of one moment. Raises ProjectNotFoundError."""
         if self._session.locks:
@@ -175,6 +188,8 @@ class ProjectReads(TeamReads, MaturityReads):
         """
         if sort not in ("updated_at", "created_at", "name"):
             raise InvalidValueError(f"projects are sorted by updated_at, created_at or name, not by {sort}")
+        if limit is None and after is None:
+            return await self._all_for_user(username, archived, sort, descending)
         parameters: dict[str, Any] = {"username": username}
         if limit is not None:
             parameters["count"] = positive("limit", limit)
@@ -182,6 +197,14 @@ class ProjectReads(TeamReads, MaturityReads):
             parameters |= {"last_key": getattr(after, sort), "last_id": after.id}
         statement = _for_user(sort, descending, archived, after is not None, limit is not None)
         return await self._views(_summary, statement, **parameters)
+
+    # Pages are not cached: what a change of some other project moves onto one cannot be told from what is on it.
+    @cached("projects.for_user", tags=_listed)
+    async def _all_for_user(
+        self, username: str, archived: bool | None, sort: Sort, descending: bool
+    ) -> tuple[ProjectSummary, ...]:
+        statement = _for_user(sort, descending, archived, paged=False, limited=False)
+        return await self._views(_summary, statement, username=username)
 
     async def archived(self, limit: int = 50, after: ProjectSummary | None = None) -> tuple[ProjectSummary, ...]:
         """Everybody's archived projects, the last archived first; those without a time at the end."""
@@ -192,6 +215,7 @@ class ProjectReads(TeamReads, MaturityReads):
             return await self._views(_summary, _NEXT_UNDATED, count=count, id=after.id)
         return await self._views(_summary, _NEXT_ARCHIVED, count=count, at=after.archived_at, id=after.id)
 
+    @cached("projects.count_owned", tags=rows_of(OWNED_PROJECTS))
     async def count_owned(self, username: str, *, archived: bool | None = False) -> int:
         """How many projects `username` owns, for quotas: memberships don't count. `archived` None counts both kinds."""
         await self._session.hold("projects of", username)

@@ -6,9 +6,11 @@ from uuid import uuid4
 from sqlalchemy import Table, bindparam, exists, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from socrates.caching import cached
 from socrates.errors import AlreadyExistsError, InvalidValueError, NotFoundError, ProjectNotFoundError
 from socrates.models import PendingQuestion, Project, TeamMember
 from socrates.repositories.base import Mapper, Repository, now, table, text_list, with_next
+from socrates.repositories.cached_rows import MEMBERS, OWNER, PENDING_QUESTIONS, rows_of
 from socrates.repositories.upsert import upsert
 from socrates.views import Member
 from socrates.views import PendingQuestion as QuestionView
@@ -78,14 +80,17 @@ _SETTLE = (
 class TeamReads(Repository):
     """Reads of teams and their questions. An unknown project has neither."""
 
+    @cached("projects.members", tags=rows_of(MEMBERS))
     async def members(self, project_id: str, *, include_inactive: bool = False) -> tuple[Member, ...]:
         """The team, in order of joining. Inactive members have no access."""
         return await self._views(_member, _TEAM if include_inactive else _ACTIVE, project_id=project_id)
 
+    @cached("projects.is_member", tags=rows_of(OWNER, MEMBERS))
     async def is_member(self, project_id: str, username: str) -> bool:
         """Whether the project is visible to this user: as its owner, or as an active member."""
         return await self._row(_HAS_ACCESS, project_id=project_id, username=username) is not None
 
+    @cached("projects.pending_questions", tags=rows_of(PENDING_QUESTIONS))
     async def pending_questions(self, project_id: str, *, status: str | None = None) -> tuple[QuestionView, ...]:
         """The questions put to the team, in order; all, or those that are pending, answered or skipped."""
         if status is None:

@@ -6,10 +6,12 @@ from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Executable, bindparam, case, func, insert, literal, or_, select, tuple_, update
 
+from socrates.caching import cached
 from socrates.errors import InvalidValueError, QuotaExceededError, UserNotFoundError
 from socrates.models import Project, User
 from socrates.models.types import UtcDateTime
 from socrates.repositories.base import Mapper, now, only_known, positive, table, utc, with_next
+from socrates.repositories.cached_rows import USER, rows_of
 from socrates.repositories.pages import last_first, merged
 from socrates.repositories.user_deletion import UserDeletion, UserErasurePlans
 from socrates.repositories.user_export import UserExport
@@ -88,6 +90,7 @@ _RESTORE = _UPDATE.where(_users.c.is_archived).values(is_archived=False, archive
 class UserReads(UserExport, UserErasurePlans):
     """Reads of users."""
 
+    @cached("users.get", tags=rows_of(USER))
     async def get(self, username: str) -> UserView:
         """One person, archived or not. Raises UserNotFoundError."""
         row = await self._record(_GET, username=username)
@@ -95,6 +98,7 @@ class UserReads(UserExport, UserErasurePlans):
             raise UserNotFoundError(username)
         return _user(row)
 
+    @cached("users.exists", tags=rows_of(USER))
     async def exists(self, username: str) -> bool:
         """Whether the name is taken; an archived person's is."""
         return await self._row(_EXISTS, username=username) is not None

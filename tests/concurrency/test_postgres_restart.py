@@ -209,7 +209,7 @@ async def test_a_password_is_never_shown(own_server: OwnServer, caplog: pytest.L
 
 
 async def test_a_server_that_takes_no_more_connections_says_what_to_change(own_server: OwnServer) -> None:
-    execute(own_server.url, "CREATE ROLE crowded LOGIN CONNECTION LIMIT 1", "GRANT pg_read_all_data TO crowded")
+    execute(own_server.url, "CREATE ROLE crowded LOGIN CONNECTION LIMIT 2", "GRANT pg_read_all_data TO crowded")
     with own_server.databases.lent() as url:
         await (await Store.open(url)).close()  # which makes the schema, if nobody has
         async with Store.open(make_url(url).set(username="crowded").render_as_string()) as store:

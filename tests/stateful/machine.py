@@ -64,6 +64,8 @@ class StoreMachine(RuleBasedStateMachine):
         self._run(self._open("onehop"))
         if imported:
             self._run(import_into(self._database.url, self.model, self.world))
+            # A server does not tell of what other programs write by themselves.
+            self._store.cache.clear()
         for call in calls:
             self._run(self._unit(Unit([call], [], timedelta(0), catches=True, ending="commit")))
 

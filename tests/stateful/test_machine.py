@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from socrates import store, sync
+from socrates.database.sessions import WriteSession
 from socrates.store import UnitOfWork
 from socrates.views import Note
 from tests.concurrency.checks import LONG
@@ -84,7 +86,8 @@ def test_a_store_that_does_something_else_is_found(monkeypatch: pytest.MonkeyPat
 
 
 def test_every_method_of_every_repository_is_called() -> None:
-    unit, model = UnitOfWork(None), Model(State(Clock()))  # type: ignore[arg-type]
+    never_used = create_async_engine("sqlite+aiosqlite:///never.db")
+    unit, model = UnitOfWork(WriteSession(never_used)), Model(State(Clock()))
     faces = {face: repository for face, repository in vars(unit).items() if not face.startswith("_")}
     methods = {
         f"{face}.{name}"

@@ -16,6 +16,7 @@ from typing import Any
 import aiosqlite
 from sqlalchemy import event
 
+from socrates.caching import bypassed
 from socrates.config import Settings
 from socrates.database.sqlite_opening import make_ready
 from socrates.store import Store, UnitOfWork
@@ -101,11 +102,13 @@ def is_on_sqlite(store: Store) -> bool:
 class Cost:
     """What was spent inside `counted`: the statements in order, and crossings to a connection's thread.
 
-    On PostgreSQL there are no threads, and the locks that take the place of SQLite's single writer stand apart.
+    On PostgreSQL there are no threads, and the locks that take the place of SQLite's single writer stand apart, as do
+    the notifications of other processes' caches: one at the end of each unit that wrote.
     """
 
     on_sqlite: bool
     statements: list[str] = field(default_factory=list)
+    notifications: list[str] = field(default_factory=list)
     locks: list[str] = field(default_factory=list)
     crossings: int = 0
 
@@ -118,7 +121,7 @@ class Cost:
 
 @contextmanager
 def counted(store: Store) -> Iterator[Cost]:
-    """Count statements (as SQLAlchemy sends them) and crossings. Connections should be open already."""
+    """Count statements (as SQLAlchemy sends them) and crossings of what is not cached. Connections should be open."""
     cost = Cost(is_on_sqlite(store))
     cross = aiosqlite.Connection._execute
 
@@ -127,14 +130,17 @@ def counted(store: Store) -> Iterator[Cost]:
         return await cross(self, *arguments, **named)
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        (cost.locks if "pg_advisory" in statement else cost.statements).append(statement)
+        apart = {"pg_advisory": cost.locks, "pg_notify": cost.notifications}
+        kind = next((name for name in apart if name in statement), None)
+        (cost.statements if kind is None else apart[kind]).append(statement)
 
     engines = (store._engines.writer.sync_engine, store._engines.reader.sync_engine)
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     aiosqlite.Connection._execute = counting  # type: ignore[method-assign]
     try:
-        yield cost
+        with bypassed():
+            yield cost
     finally:
         aiosqlite.Connection._execute = cross  # type: ignore[method-assign]
         for engine in engines:

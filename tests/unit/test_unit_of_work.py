@@ -134,7 +134,7 @@ def test_a_store_belongs_to_one_event_loop(tmp_path: Path) -> None:
 
     async def used_elsewhere(store: Store) -> None:
         with pytest.raises(ConfigurationError, match="event loop"):
-            await store.projects.for_user("ada")
+            await store.projects.for_user("bob")
 
     with asyncio.Runner() as first:
         store = first.run(opened())
