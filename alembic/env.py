@@ -27,7 +27,8 @@ from socrates.errors import MigrationError, SocratesError
 from socrates.models import Base
 from socrates.v1.backup import with_notes
 from socrates.v1.importer import Progress
-from socrates.v1.migration import ATTRIBUTE, Migration, require_v1_file
+from socrates.v1.migration import ATTRIBUTE, Migration
+from socrates.v1.migration_guards import require_v1_file
 from socrates.v1.options import Options, asks_for_json, parse_options
 from socrates.v1.reading import printable
 

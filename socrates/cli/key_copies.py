@@ -20,15 +20,15 @@ from socrates.cli.command import (
     say,
     sqlite_file,
 )
-from socrates.cli.v1_tables import connected, shrink
+from socrates.cli.copies import copies_beside
+from socrates.cli.v1_tables import connected, keep_or_undo, shrink
 from socrates.config import Settings
 from socrates.database.opening import open_database
 from socrates.database.urls import database_url
 from socrates.errors import ChangedSinceError, MigrationError
 from socrates.llm.recrypting import opened_keys, read_all
 from socrates.llm.vault import PREFIX, KeyVault
-from socrates.v1.exclusive import uninterrupted
-from socrates.v1.files import is_sqlite, require_readable, require_writable
+from socrates.v1.files import require_readable, require_writable
 from socrates.v1.key_copies import Copies
 from socrates.v1.proof import prove_last
 from socrates.v1.reader import V1Reader
@@ -54,6 +54,7 @@ def blank_v1(database: Database = None, yes: Yes = False, as_json: AsJson = Fals
         with connected(path) as connection:
             require_head(connection, path)
         openable = asyncio.run(_openable(path, KeyVault(Settings().encryption_key)))
+        copies = copies_beside(path)  # before anything is blanked: one that cannot be read refuses all of it
         with connected(path) as connection:
             blanking.run(connection, path, openable)
             unshrunk = shrink(connection)
@@ -61,7 +62,7 @@ def blank_v1(database: Database = None, yes: Yes = False, as_json: AsJson = Fals
             "database": str(path),
             "blanked": blanking.blanked,
             "kept": blanking.kept,
-            "also_in": _copies_beside(path),
+            "also_in": [str(copy) for copy in copies],
             "not_shrunk": unshrunk,
         }
         answer(facts, as_json, lambda: _print(facts))
@@ -83,17 +84,10 @@ class Blanking:
 
         Raises ChangedSinceError when the check fails, MigrationError when a key is not safe; then nothing was changed.
         """
-        connection.execute("PRAGMA secure_delete = ON")  # what the pages held is overwritten
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            copies = _blank(connection, path, openable)
-            with uninterrupted():
-                connection.execute("COMMIT")
-                self.blanked, self.kept = copies.imported, copies.kept
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        keep_or_undo(connection, lambda: _blank(connection, path, openable), self._note)
+
+    def _note(self, copies: Copies) -> None:
+        self.blanked, self.kept = copies.imported, copies.kept
 
     def state(self) -> str:
         """What was done, for an owner who interrupts it."""
@@ -130,13 +124,6 @@ async def _openable(path: Path, vault: KeyVault) -> frozenset[tuple[str, str]]:
     return frozenset(
         (stored.id, stored.encrypted_key) for stored, key in zip(encrypted, opened, strict=True) if key is not None
     )
-
-
-def _copies_beside(path: Path) -> list[str]:
-    """The databases beside this one that were made of it: they may hold the keys as they were."""
-    home = path.resolve()
-    found = (beside for beside in home.parent.iterdir() if beside.name.startswith(f"{home.name}."))
-    return sorted(str(beside) for beside in found if beside.is_file() and is_sqlite(beside))
 
 
 def _print(facts: dict[str, Any]) -> None:

@@ -16,10 +16,10 @@ from socrates.errors import NotRecognisedError
 from socrates.models import Base
 from socrates.v1.backup import UNFINISHED
 from socrates.v1.layout import Kind
-from socrates.v1.ledger import BackupChange, backup_changes, last_run
+from socrates.v1.ledger import BackupChange, backup_changes, damaged_account, last_run, reported
 from socrates.v1.postgres_target import PostgresTarget
 from socrates.v1.shapes import FileKind, backups_in, recognise, v1_tables_in
-from socrates.v1.target import Target, parsed
+from socrates.v1.target import Target
 
 app = typer.Typer()
 
@@ -147,11 +147,10 @@ def _last_import(target: Target) -> dict[str, Any] | None:
     if run is None:
         return None
     moments = ", ".join(target.column(name, Kind.TIME) for name in ("started_at", "finished_at"))
-    ((started, finished, report),) = target.query(
-        f"SELECT {moments}, report FROM v1_import_runs WHERE id = ?",  # noqa: S608
-        (run.id,),
-    )
-    tables: Mapping[str, Mapping[str, int]] = parsed(report).get("tables", {})
+    ((started, finished),) = target.query(f"SELECT {moments} FROM v1_import_runs WHERE id = ?", (run.id,))  # noqa: S608
+    if not isinstance(finished, str):
+        raise damaged_account(run.id, "finished_at")
+    tables = reported(target, run)
     return {
         "source": run.source,
         "started_at": started,

@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from socrates.cli.command import AsJson, Database, Yes, answer, answering, require_consent, say
+from socrates.cli.copies import copies_beside
 from socrates.config import Settings
 from socrates.database.urls import database_url, sqlite_path
 from socrates.errors import ConfigurationError, DatabaseError
@@ -59,8 +60,8 @@ def delete(
         async def erase(unit: UnitOfWork) -> DeletedUser:
             return await unit.users.delete_permanently(name)
 
+        copies = _copies(database)  # before anything is deleted: one that cannot be read refuses all of it
         done = asyncio.run(_in_store(database, lambda store: store.transact(erase)))
-        copies = _copies(database)
         facts = {**asdict(done), "files": [str(path) for path in copies]}
         answer(facts, as_json, lambda: _print_done(done, copies))
 
@@ -83,11 +84,9 @@ def _require_no_v1_tables(plan: ErasurePlan, keep_v1_backup: bool) -> None:
 
 
 def _copies(database: str | None) -> list[Path]:
-    """The backups beside a SQLite file: each may hold the person still."""
+    """The copies beside a SQLite file: each may hold the person still."""
     path = sqlite_path(database_url(Settings(), database))
-    if path is None:
-        return []
-    return sorted(found for found in path.parent.iterdir() if found.name.startswith(f"{path.name}.backup"))
+    return [] if path is None else copies_beside(path)
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -120,7 +119,7 @@ def _print_done(done: DeletedUser, copies: list[Path]) -> None:
     for place in done.erasure.remains:
         say(f"Remains: {place.what}{_rows(place.rows)}: {place.remedy}")
     for path in copies:
-        say(f"Remains: a backup that may hold the person still: {path}")
+        say(f"Remains: a copy that may hold the person still: {path}")
 
 
 def _print_projects(of: ErasurePlan | DeletedUser, hand_over: str, delete_: str) -> None:

@@ -1,10 +1,10 @@
 """`socrates db drop-v1-backup`: letting v1's own tables go, once they have proven the import."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -33,6 +33,8 @@ from socrates.v1.sqlite_errors import explained
 from socrates.v1.target import Target
 
 app = typer.Typer()
+
+_T = TypeVar("_T")
 
 _WAIT_SECONDS = 5
 
@@ -83,21 +85,15 @@ class Dropping:
     def run(self, connection: sqlite3.Connection, path: Path) -> None:
         """Raises ChangedSinceError when the check fails, MigrationError with nothing to drop or no room for a backup;
         then everything is as it was."""
-        connection.execute("PRAGMA secure_delete = ON")  # what the pages held is overwritten: keys, hashes, texts
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            tables = self._drop(connection, path)
-            with uninterrupted():
-                connection.execute("COMMIT")
-                self.dropped = tables
+            keep_or_undo(connection, lambda: self._drop(connection, path), self._note)
         except BaseException as error:
-            try:
-                if connection.in_transaction:  # SQLite itself rolls back when the disk is full
-                    connection.execute("ROLLBACK")
-            finally:
-                if not self.dropped:
-                    self._remove_backup(error)
+            if not self.dropped:
+                self._remove_backup(error)
             raise
+
+    def _note(self, dropped: dict[str, int]) -> None:
+        self.dropped = dropped
 
     def state(self) -> str:
         """What was done, for an owner who interrupts it."""
@@ -143,6 +139,24 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise explained(error, path) from error
+
+
+def keep_or_undo(connection: sqlite3.Connection, work: Callable[[], _T], note: Callable[[_T], None]) -> None:
+    """Take something out of v1's tables, in one transaction: after a failure everything is as it was.
+
+    `note` gets what `work` returned once that is committed, before a Ctrl-C is heard, whose message depends on it.
+    """
+    connection.execute("PRAGMA secure_delete = ON")  # what the pages held is overwritten: keys, hashes, texts
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        done = work()
+        with uninterrupted():
+            connection.execute("COMMIT")
+            note(done)
+    except BaseException:
+        if connection.in_transaction:  # SQLite itself rolls back when the disk is full
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _count(connection: sqlite3.Connection, table: str) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from socrates.errors import DamagedRecordError
 from socrates.tagged_json import encode
 from socrates.v1.layout import Kind, Row, Table
 from socrates.v1.reader import SourceRow
@@ -142,12 +143,51 @@ def quarantine_key(target: Target, row: SourceRow) -> str | None:
 
 
 def last_run(target: Target) -> Run | None:
-    """The last import into this database, or None."""
+    """The last import into this database, or None. Raises DamagedRecordError for options that no import writes."""
     rows = target.query("SELECT id, source, timezone, options FROM v1_import_runs ORDER BY id DESC LIMIT 1")
     if not rows:
         return None
     identity, source, timezone, options = rows[0]
-    return Run(identity, source, timezone, parsed(options))
+    found = _object(options, identity, "options")
+    tables = found.get("tables")
+    if not isinstance(tables, list) or not all(isinstance(name, str) for name in tables):
+        raise damaged_account(identity, "options")
+    return Run(identity, source, timezone, found)
+
+
+def reported(target: Target, run: Run) -> dict[str, dict[str, int]]:
+    """What `run` said it had done: per table of v1, the numbers of rows "read", "imported" and "quarantined".
+
+    Raises DamagedRecordError when that is not what stands there.
+    """
+    ((report,),) = target.query("SELECT report FROM v1_import_runs WHERE id = ?", (run.id,))
+    tables = _object(report, run.id, "report").get("tables", {})
+    if not isinstance(tables, dict) or not all(map(_are_figures, tables.values())):
+        raise damaged_account(run.id, "report")
+    return tables
+
+
+def damaged_account(run_id: int, column: str) -> DamagedRecordError:
+    """What to say of a run whose `column` holds what no import writes."""
+    return DamagedRecordError(
+        f"v1_import_runs.{column} of run {run_id} is not what an import writes there: it was changed by hand. Nothing "
+        "was changed now. Put back what stood there, or restore a backup."
+    )
+
+
+def _object(value: Any, run_id: int, column: str) -> dict[str, Any]:
+    try:
+        found = parsed(value)
+    except (ValueError, RecursionError) as error:
+        raise damaged_account(run_id, column) from error
+    if not isinstance(found, dict):
+        raise damaged_account(run_id, column)
+    return found
+
+
+def _are_figures(rows: Any) -> bool:
+    names = ("read", "imported", "quarantined")
+    return isinstance(rows, dict) and all(isinstance(rows.get(name), int) for name in names)
 
 
 def digests_of(target: Target, run: Run, table: str) -> Iterator[tuple[str, bytes]]:
@@ -190,9 +230,8 @@ class Gap(NamedTuple):
 
 
 def gaps(target: Target, run: Run) -> list[Gap]:
-    """What was lost of the account of `run`, or put into it, in figures."""
-    ((report,),) = target.query("SELECT report FROM v1_import_runs WHERE id = ?", (run.id,))
-    reported: dict[str, dict[str, int]] = parsed(report).get("tables", {})
+    """What was lost of the account of `run`, or put into it, in figures. Raises DamagedRecordError."""
+    told_of = reported(target, run)
     counted = "SELECT source_table, count(*) FROM {} GROUP BY source_table"
     digests = dict(target.query(counted.format("v1_import_digests WHERE run_id = ?"), (run.id,)))
     quarantine = dict(target.query(counted.format("v1_quarantine")))
@@ -200,8 +239,8 @@ def gaps(target: Target, run: Run) -> list[Gap]:
     if target.has_table("v1_quarantine_releases"):
         later = dict(target.query(counted.format("v1_quarantine_releases JOIN v1_quarantine ON id = quarantine_id")))
     found = []
-    for table in sorted({*reported, *digests, *quarantine}):
-        told = reported.get(table, {})
+    for table in sorted({*told_of, *digests, *quarantine}):
+        told = told_of.get(table, {})
         promised = told.get("imported", 0) + later.get(table, 0)
         found.append(Gap("digests", table, promised, digests.get(table, 0)))
         found.append(Gap("quarantine", table, told.get("quarantined", 0), quarantine.get(table, 0)))

@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection
 
-from socrates.errors import ChangedSinceError, MigrationError, NotRecognisedError, SchemaError
+from socrates.errors import ChangedSinceError, MigrationError, NotRecognisedError
+from socrates.v1 import migration_guards as guards
 from socrates.v1.backup import back_up_as, check_free_space, default_name
-from socrates.v1.check import changes_since, check_source
+from socrates.v1.check import changes_since
 from socrates.v1.files import is_rolled_back, read_only, same_content
 from socrates.v1.importer import Progress, import_v1
 from socrates.v1.key_copies import cannot_be_given_back, count_readable
-from socrates.v1.layout import TABLES_OF
-from socrates.v1.ledger import LEDGER_TABLES, Run, last_run
+from socrates.v1.ledger import last_run
 from socrates.v1.options import Options
 from socrates.v1.postgres_target import PostgresTarget
 from socrates.v1.proof import what_came_after
@@ -31,11 +31,9 @@ from socrates.v1.shapes import (
     FileKind,
     backups_in,
     further_tables,
-    names_in,
     recognise,
     v1_tables_in,
 )
-from socrates.v1.sqlite_errors import explained
 from socrates.v1.target import Target
 from socrates.v1.times import Zone
 
@@ -91,13 +89,7 @@ class Migration:
                 f"{self.name} is a database that v1 wrote. Nothing was changed. Close v1, then upgrade it: "
                 f"socrates db upgrade {self.name}, or: alembic upgrade head"
             )
-        revisions = {name for (name,) in raw.execute("SELECT version_num FROM alembic_version")}
-        if revisions != {head}:
-            raise SchemaError(
-                f"{self.name} is at revision {', '.join(sorted(revisions))}, and this version works on {head}. "
-                f"Nothing was changed. Upgrade it: socrates db upgrade {self.name}, or: alembic upgrade head. If that "
-                "does not know the file's revision, a newer version of socrates made it: install that one."
-            )
+        guards.require_head(raw, head, self.name)
         self.check_schema(connection)
         return False
 
@@ -107,7 +99,7 @@ class Migration:
         """Recognise the database; set a v1 file's tables aside, after a backup. Raises MigrationError."""
         self.upgraded = True
         if self.database is None:
-            self._require_empty(connection)
+            guards.require_empty(connection)
             return
         raw = _sqlite(connection)
         kind = recognise(raw, ours, self.name)
@@ -117,7 +109,7 @@ class Migration:
                 "Nothing was changed. Name another database, or leave out -x v1 to upgrade this one in place."
             )
         if kind is FileKind.V1:
-            _require_sound(raw, self.database)
+            guards.require_sound(raw, self.database)
             self._back_up()
             others = further_tables(raw)
             if others:
@@ -129,7 +121,7 @@ class Migration:
     def give_back(self, connection: Connection, drop_schema: Callable[[], None]) -> None:
         """Drop the schema and give v1's tables their names again. Raises MigrationError."""
         self.downgraded = True
-        filled = self._require_unfilled(_target(connection), _own_tables())
+        filled = self._require_unfilled(_target(connection), guards.own_tables())
         if self.backup is None and self.database is not None and filled:
             self._back_up()
         drop_schema()
@@ -166,7 +158,7 @@ class Migration:
         self.downgraded = True
         target = _target(connection)
         run = last_run(target)
-        self._require_v1_tables(connection, run)
+        guards.require_v1_tables(self._backups(connection), run)
         if not self.options.discard:
             if run is not None and run.options.get("v1") is not None:
                 raise ChangedSinceError(
@@ -180,44 +172,18 @@ class Migration:
                     "To lose these changes, run it again with -x discard=1"
                 )
             if run is not None:
-                self._require_v1_rows(connection, target, run)
+                guards.require_v1_rows(_sqlite(connection), target, run)
         if self.database is not None and self.backup is None:
             self._back_up()
-        for name in _own_tables():
+        for name in guards.own_tables():
             target.execute(f"DELETE FROM {name}")  # noqa: S608 - names of this package only
-
-    def _require_v1_tables(self, connection: Connection, run: Run | None) -> None:
-        if run is None or run.options.get("v1") is not None:
-            return
-        backups = backups_in(_sqlite(connection)) if self.database is not None else {}
-        gone = [name + BACKUP_SUFFIX for name in run.options["tables"] if name not in backups]
-        if gone:
-            raise MigrationError(
-                f"v1's rows are gone: there is no {', '.join(gone)}. Nothing was changed. "
-                "A downgrade would lose everything; restore a backup file instead."
-            )
-
-    def _require_v1_rows(self, connection: Connection, target: Target, run: Run) -> None:
-        raw = _sqlite(connection)
-        found = check_source(V1Reader(raw, backups_in(raw)), target, run)
-        if not found.proven:
-            raise ChangedSinceError(
-                f"v1's tables no longer hold what was imported: changed {found.differing}; gone {found.missing}; "
-                f"added {found.unaccounted}. "
-                "Nothing was changed. To have them as they are now, run it again with -x discard=1"
-            )
 
     # Later revisions
 
     def prepare_addition(self, connection: Connection, ours: frozenset[str]) -> None:
         """Before `ours`, tables and indexes, are added: back up, unless this run has. Raises MigrationError."""
         if self.database is not None:
-            in_the_way = sorted(name for name in names_in(_sqlite(connection)) if name.lower() in ours)
-            if in_the_way:
-                raise NotRecognisedError(
-                    f"{self.name} holds tables or indexes that bear names of the new schema: {', '.join(in_the_way)}. "
-                    "Nothing was changed. Rename or remove them, then run the upgrade again."
-                )
+            guards.require_free_names(_sqlite(connection), ours, self.name)
         self._begin_upgrade()
 
     def prepare_removal(self, connection: Connection, tables: Sequence[str]) -> None:
@@ -237,8 +203,8 @@ class Migration:
         self.check_schema(connection)
         target = _target(connection)
         run = last_run(target)
-        self._require_v1_tables(connection, run)
-        if run is not None and _filled(target, tables):
+        guards.require_v1_tables(self._backups(connection), run)
+        if run is not None and guards.filled(target, tables):
             if not self.options.discard:
                 raise ChangedSinceError(what_came_after(target, run))
             self.remarks += filter(None, [cannot_be_given_back(target, run)])
@@ -256,7 +222,7 @@ class Migration:
 
     def _require_unfilled(self, target: Target, tables: Sequence[str]) -> bool:
         """Tell whether one of `tables` holds a row that may be lost. Raises ChangedSinceError when it may not."""
-        filled = _filled(target, tables)
+        filled = guards.filled(target, tables)
         if filled and not self.options.discard:
             raise ChangedSinceError(
                 f"these tables are not empty: {', '.join(filled)}. Nothing was changed. "
@@ -269,18 +235,7 @@ class Migration:
 
         A v1 file that somebody stamped would otherwise pass for upgraded, and show an empty system.
         """
-        inspector = inspect(connection)
-        for table in (table for group in TABLES_OF.values() for table in group):
-            columns = (
-                {column["name"] for column in inspector.get_columns(table.name)}
-                if inspector.has_table(table.name)
-                else set()
-            )
-            if not columns.issuperset(table.names):
-                raise NotRecognisedError(
-                    f"{self.name} is marked as upgraded, but its table {table.name} is missing or another. Nothing was "
-                    "changed. If it is a v1 database, remove the mark (DROP TABLE alembic_version), then upgrade it."
-                )
+        guards.require_schema(connection, self.name)
 
     def check_foreign_keys(self, connection: Connection) -> None:
         """Raises MigrationError when an imported row refers to one that is not there.
@@ -289,12 +244,7 @@ class Migration:
         """
         if self.database is None or self.report is None:
             return
-        raw = _sqlite(connection)
-        there = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        for name in there.intersection(_own_tables()):
-            broken = raw.execute(f'PRAGMA foreign_key_check("{name}")').fetchone()
-            if broken is not None:
-                raise MigrationError(f"a row of {name} refers to one that {broken[2]} does not hold")
+        guards.require_references(_sqlite(connection))
 
     def undo(self) -> None:
         """After a failure: remove the backup if the file is proven to be as it was, else keep it."""
@@ -314,17 +264,13 @@ class Migration:
         self.backup = default_name(database, directory)  # known before it is there, so that `undo` finds it
         back_up_as(database, self.backup)
 
-    def _require_empty(self, connection: Connection) -> None:
-        tables = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
-        if tables:
-            raise NotRecognisedError(
-                f"the database is not empty: it holds {', '.join(sorted(tables)[:10])}. Nothing was changed. "
-                "Name an empty database."
-            )
+    def _backups(self, connection: Connection) -> dict[str, str]:
+        """v1's tables that are set aside, by their names in v1; there are none but in a SQLite file."""
+        return backups_in(_sqlite(connection)) if self.database is not None else {}
 
     @contextmanager
     def _source(self, connection: Connection) -> Iterator[V1Reader | None]:
-        backups = backups_in(_sqlite(connection)) if self.database is not None else {}
+        backups = self._backups(connection)
         if self.options.v1 is not None:
             if backups:
                 raise MigrationError(
@@ -339,39 +285,9 @@ class Migration:
             yield None
 
 
-def _filled(target: Target, tables: Sequence[str]) -> list[str]:
-    """Those of `tables` that hold a row."""
-    return [name for name in tables if target.query(f"SELECT 1 FROM {name} LIMIT 1")]  # noqa: S608
-
-
-def require_v1_file(path: Path) -> None:
-    """Raises MigrationError unless `path` is a file that v1 wrote. To be asked before anything else is made."""
-    with read_only(path) as raw:
-        try:
-            kind = recognise(raw, frozenset(), str(path))
-        except sqlite3.Error as error:
-            raise explained(error, path) from error
-        if kind is not FileKind.V1:
-            raise NotRecognisedError(f"{path} is not a database that v1 wrote. Nothing was changed.")
-
-
 def _tables_of_v1_file(raw: sqlite3.Connection, path: Path) -> dict[str, str]:
-    _require_sound(raw, path)
+    guards.require_sound(raw, path)
     return {name: name for name in v1_tables_in(raw)}
-
-
-def _require_sound(raw: sqlite3.Connection, path: Path) -> None:
-    """A truncated or damaged file can still open, and lose rows silently: SQLite's own check finds that."""
-    try:
-        # Not quick_check: it would not see a row that an index lacks, and rows are read by their index.
-        (finding,) = raw.execute("PRAGMA integrity_check(1)").fetchone()
-    except sqlite3.Error as error:
-        raise explained(error, path) from error
-    if finding != "ok":
-        raise MigrationError(
-            f"{path} is damaged: {finding}. Nothing was changed. Recover it first (sqlite3's .recover), "
-            "or use a backup."
-        )
 
 
 def _rename(raw: sqlite3.Connection, names: dict[str, str]) -> None:
@@ -379,12 +295,6 @@ def _rename(raw: sqlite3.Connection, names: dict[str, str]) -> None:
     raw.execute("PRAGMA legacy_alter_table = OFF")
     for old, new in names.items():
         raw.execute(f'ALTER TABLE "{old}" RENAME TO "{new}"')
-
-
-def _own_tables() -> list[str]:
-    """The tables that the import fills, children first."""
-    tables = [table.name for group in reversed(TABLES_OF.values()) for table in reversed(group)]
-    return [*tables, *LEDGER_TABLES]
 
 
 def _sqlite(connection: Connection) -> sqlite3.Connection:

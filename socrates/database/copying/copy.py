@@ -3,17 +3,17 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import URL
 
 from socrates.config import Settings
+from socrates.database.copying import sqlite_side
 from socrates.database.copying.sides import Source, Target, memory_of, portions
-from socrates.database.copying.sqlite_side import open_source, open_target
 from socrates.database.copying.tables import TABLES, CopiedTable, Row, identical, misfit
 from socrates.database.urls import sqlite_path
 from socrates.errors import ConfigurationError, InvalidValueError, MigrationError
@@ -152,31 +152,24 @@ def opened_copy(source: URL, target: URL, settings: Settings) -> Iterator[Copy]:
     """
     if source == target:
         raise ConfigurationError("the two databases are the same one; name another to copy into")
-    with _opened_source(source, settings) as read, _opened_target(target, settings) as written:
+    with (
+        _engine(source).open_source(source, settings.lock_timeout) as read,
+        _engine(target).open_target(target, settings.lock_timeout) as written,
+    ):
         yield Copy(read, written)
 
 
-@contextmanager
-def _opened_source(url: URL, settings: Settings) -> Iterator[Source]:
-    path = sqlite_path(url)
-    if path is not None:
-        with open_source(path, settings.lock_timeout) as side:
-            yield side
-        return
+class _Engine(Protocol):
+    """How the databases of one engine are opened: `sqlite_side` or `postgres_side`."""
+
+    def open_source(self, url: URL, lock_timeout: float) -> AbstractContextManager[Source]: ...
+
+    def open_target(self, url: URL, lock_timeout: float) -> AbstractContextManager[Target]: ...
+
+
+def _engine(url: URL) -> _Engine:
+    if sqlite_path(url) is not None:
+        return sqlite_side
     from socrates.database.copying import postgres_side  # noqa: PLC0415 - its driver is an extra
 
-    with postgres_side.open_source(url, settings.lock_timeout) as postgres:
-        yield postgres
-
-
-@contextmanager
-def _opened_target(url: URL, settings: Settings) -> Iterator[Target]:
-    path = sqlite_path(url)
-    if path is not None:
-        with open_target(path, settings.lock_timeout) as side:
-            yield side
-        return
-    from socrates.database.copying import postgres_side  # noqa: PLC0415 - its driver is an extra
-
-    with postgres_side.open_target(url, settings.lock_timeout) as postgres:
-        yield postgres
+    return postgres_side

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy import URL
 
 from socrates.database.copying.sides import require_without_rows
 from socrates.database.copying.tables import TABLES, CopiedTable, Kind, Row
@@ -78,8 +79,9 @@ class _NewFile(SQLiteSide):
 
 
 @contextmanager
-def open_source(path: Path, lock_timeout: float) -> Iterator[SQLiteSide]:
+def open_source(url: URL, lock_timeout: float) -> Iterator[SQLiteSide]:
     """The file at one moment. Raises NotRecognisedError, SchemaError, BusyError or DatabaseError."""
+    path = Path(str(url.database))
     if not path.is_file():
         raise DatabaseError(f"there is no file {path}; name a database of socrates")
     with _explained(str(path)), _connected(path, "ro", lock_timeout) as connection:
@@ -90,11 +92,12 @@ def open_source(path: Path, lock_timeout: float) -> Iterator[SQLiteSide]:
 
 
 @contextmanager
-def open_target(path: Path, lock_timeout: float) -> Iterator[SQLiteSide]:
+def open_target(url: URL, lock_timeout: float) -> Iterator[SQLiteSide]:
     """The file in a transaction, or a new one beside its place. Raises MigrationError, BusyError or DatabaseError.
 
     A missing or empty file is made anew under a lock file (``projects.db.lock``) that programs wait for which open it.
     """
+    path = Path(str(url.database))
     if path.is_dir() or not path.parent.is_dir():
         raise MigrationError(f"{path} cannot be made: name a file in a directory that is there. Nothing was copied.")
     if _is_empty(path, lock_timeout):

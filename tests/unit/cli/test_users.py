@@ -1,6 +1,7 @@
 """`socrates users`: an export that nobody else can read, and an erasure that says first what it means."""
 
 import json
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,23 @@ def test_with_v1s_tables_dropped_a_check_still_proves_the_import_and_no_account_
     assert told["files"] == [str(backup)]
     assert checks(imported)
     assert users("export", "ada", imported).exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["backup_20260101T000000Z", "replaced_20260101T000000Z", "copied by hand"])
+def test_every_copy_beside_it_is_named_as_what_may_hold_the_person(database: Path, kind: str) -> None:
+    copy = Path(shutil.copyfile(database, database.with_name(f"{database.name}.{kind}")))
+    database.with_name(f"{database.name}.txt").write_text("no database")
+    result = users("delete", "ada", database, "--yes")
+    assert f"Remains: a copy that may hold the person still: {copy}\n" in result.stdout
+    assert result.stdout.count("may hold the person still") == 1
+
+
+def test_a_link_to_the_database_hides_no_copy_beside_it(database: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copyfile(database, database.with_name(f"{database.name}.backup_20260101T000000Z")))
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(database)
+    assert facts(users("delete", "ada", link, "--yes", "--json"))["files"] == [str(copy)]
 
 
 def test_who_waits_in_quarantine_is_named_as_what_remains(imported: Path) -> None:
