@@ -65,6 +65,20 @@ def differences(stock: Outcomes, ours: Outcomes) -> list[str]:
     ]
 
 
+def told(results: Mapping[tuple[str, str], Outcomes]) -> bool:
+    """Print what came of each run, by SQLAlchemy's version and driver; whether all went as with the stock driver."""
+    alike = True
+    for (version, driver), result in results.items():
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(Counter(result.values()).items()))
+        different = differences(results[version, STOCK], result)
+        alike = alike and not different and "passed" in result.values()
+        verdict = "" if driver == STOCK else f"; {len(different) or 'none'} different from {STOCK}"
+        print(f"SQLAlchemy {version}, {driver}: {counts or 'no tests'}{verdict}")
+        for line in different:
+            print(f"    {line}")
+    return alike
+
+
 def _other_version(directory: Path, installed: str) -> Path:
     """The Python of a virtual environment with SQLAlchemy's other minor version, made when it isn't there."""
     (other,) = _LINES.keys() - {installed}
@@ -106,16 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ThreadPoolExecutor(max_workers=2) as pool:
         results = dict(zip(runs, pool.map(run, runs), strict=True))
 
-    alike = True
-    for (version, driver), result in results.items():
-        counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(Counter(result.values()).items()))
-        different = differences(results[version, STOCK], result)
-        alike = alike and not different and "passed" in result.values()
-        verdict = "" if driver == STOCK else f"; {len(different) or 'none'} different from {STOCK}"
-        print(f"SQLAlchemy {version}, {driver}: {counts or 'no tests'}{verdict}")
-        for line in different:
-            print(f"    {line}")
-    return 0 if alike else 1
+    return 0 if told(results) else 1
 
 
 if __name__ == "__main__":

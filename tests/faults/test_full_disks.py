@@ -13,7 +13,7 @@ def assert_the_reason_was_told(outcome: Outcome) -> None:
 
 
 def test_a_disk_that_is_full_from_some_moment_on_leaves_the_old_content(judge: Judge) -> None:
-    for at in chosen(judge.stage.moments(KINDS), few=5, many=60):
+    for at in chosen(judge.stage.moments(KINDS), few=3, many=60):
         outcome = judge.stage.run(blow="fill", kinds=KINDS, at=at, left=at % 3 * 4096)
         assert outcome.struck is not None
         judge.judge(outcome)
@@ -22,7 +22,7 @@ def test_a_disk_that_is_full_from_some_moment_on_leaves_the_old_content(judge: J
 
 def test_a_file_that_cannot_grow_leaves_the_old_content(judge: Judge) -> None:
     refused = 0
-    for limit in judge.sizes(few=3, many=20):
+    for limit in judge.sizes(few=2, many=20):
         outcome = judge.stage.run(size=limit)
         judge.judge(outcome)
         assert_the_reason_was_told(outcome)

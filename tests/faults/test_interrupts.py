@@ -12,7 +12,7 @@ KINDS = (CALL, STEP, FILE, LINE)
 
 
 def test_ctrl_c_at_any_moment_leaves_the_old_content_or_the_new_and_says_which(judge: Judge) -> None:
-    for at in chosen(judge.stage.moments(KINDS), few=8, many=120):
+    for at in chosen(judge.stage.moments(KINDS), few=6, many=120):
         outcome = judge.stage.run(blow="interrupt", kinds=KINDS, at=at)
         assert outcome.struck is not None
         judge.judge(outcome)

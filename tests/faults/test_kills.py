@@ -13,7 +13,7 @@ KINDS = (STATEMENT, TICK, STEP, FILE)
 
 
 def test_a_kill_at_any_moment_leaves_the_old_content_or_the_new(judge: Judge) -> None:
-    for at in chosen(judge.stage.moments(KINDS), few=10, many=100):
+    for at in chosen(judge.stage.moments(KINDS), few=8, many=100):
         outcome = judge.stage.run(blow="kill", kinds=KINDS, at=at)
         assert was_killed(outcome), outcome
         judge.judge(outcome)
@@ -22,7 +22,7 @@ def test_a_kill_at_any_moment_leaves_the_old_content_or_the_new(judge: Judge) ->
 def test_a_kill_in_the_middle_of_a_write_leaves_the_old_content_or_the_new(judge: Judge) -> None:
     """The system kills at the write that would make a file larger than a limit: of backup, journal or commit."""
     killed = 0
-    for limit in judge.sizes(few=3, many=30):
+    for limit in judge.sizes(few=2, many=30):
         outcome = judge.stage.run(blow="kill", size=limit)
         killed += was_killed(outcome)
         judge.judge(outcome)

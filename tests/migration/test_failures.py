@@ -160,6 +160,7 @@ def test_a_view_in_the_way_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert sha256(v1.path) == before
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("command", [("upgrade", "head"), ("downgrade", "base")])
 def test_a_database_that_a_program_has_open_is_not_migrated(tmp_path: Path, command: tuple[str, str]) -> None:
     with V1File(tmp_path / "projects.db") as v1:

@@ -2,7 +2,8 @@
 
 import random
 import string
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -45,31 +46,33 @@ def test_a_document_of_two_megabytes_arrives_whole(postgres_url: str, tmp_path: 
     assert without_runs(contents(postgres_url)) == without_runs(upgraded_on_sqlite(v1))
 
 
-@pytest.mark.parametrize(
-    "digits",
-    ["0.50", "-3.000", "1E+2", "1E+900", "0E+3", "0E-20", "1E-6000", "-0", "-0.00", "0E+5000", "9" * 900 + ".10"],
-)
-def test_decimals_have_the_value_and_digits_they_have_on_sqlite(postgres_url: str, tmp_path: Path, digits: str) -> None:
-    v1 = v1_file(tmp_path, lambda v1: v1.add_pattern(confidence=Decimal(digits)))
+DECIMALS = [
+    *("0.50", "-3.000", "1E+2", "1E+900", "0E+3", "0E-20", "1E-6000", "-0", "-0.00", "0E+5000"),
+    "9" * 900 + ".10",
+]
+
+
+def test_decimals_have_the_value_and_digits_they_have_on_sqlite(postgres_url: str, tmp_path: Path) -> None:
+    v1 = v1_file(tmp_path, lambda v1: [v1.add_pattern(confidence=Decimal(digits)) for digits in DECIMALS])
     import_file(postgres_url, v1)
     ours, theirs = contents(postgres_url), upgraded_on_sqlite(v1)
     assert ours["v1_import_digests"] == theirs["v1_import_digests"]
-    (stored,), (kept,) = (tables["behavior_patterns"] for tables in (ours, theirs))
+    stored, kept = (tables["behavior_patterns"] for tables in (ours, theirs))
     place = list(Base.metadata.tables["behavior_patterns"].columns.keys()).index("confidence")
-    # NUMERIC knows no zero below zero, and no zero with an exponent; all others are the same to the last digit.
-    one, other = Decimal(stored[place][1]), Decimal(kept[place][1])
-    assert one == other
-    assert one.is_zero() or str(one) == str(other)
+    assert len(stored) == len(kept) == len(DECIMALS)
+    for one_row, other_row in zip(stored, kept, strict=True):
+        # NUMERIC knows no zero below zero, and no zero with an exponent; all others are the same to the last digit.
+        one, other = Decimal(one_row[place][1]), Decimal(other_row[place][1])
+        assert one == other
+        assert one.is_zero() or str(one) == str(other)
 
 
-@pytest.mark.parametrize("cost", [0.0123, -0.0, 1e-07, 5e-324, 1e300, 2.0, 0.30000000000000004])
-def test_a_float_in_an_exact_column_keeps_its_shortest_decimal_form(
-    postgres_url: str, tmp_path: Path, cost: float
-) -> None:
-    v1 = v1_file(tmp_path, lambda v1: v1.add_usage(cost=cost, latency_ms=cost))
+def test_a_float_in_an_exact_column_keeps_its_shortest_decimal_form(postgres_url: str, tmp_path: Path) -> None:
+    costs = [0.0123, -0.0, 1e-07, 5e-324, 1e300, 2.0, 0.30000000000000004]
+    v1 = v1_file(tmp_path, lambda v1: [v1.add_usage(cost=cost, latency_ms=cost) for cost in costs])
     import_file(postgres_url, v1)
-    sql = "SELECT cost::float8, latency_ms FROM llm_usage"
-    assert query(postgres_url, sql) == [(cost, cost)]
+    sql = "SELECT cost::float8, latency_ms FROM llm_usage ORDER BY id"
+    assert query(postgres_url, sql) == [(cost, cost) for cost in costs]
 
 
 def test_numbers_that_no_column_holds_are_null_and_kept_as_on_sqlite(postgres_url: str, tmp_path: Path) -> None:
@@ -88,18 +91,18 @@ def test_numbers_that_no_column_holds_are_null_and_kept_as_on_sqlite(postgres_ur
     assert without_runs(contents(postgres_url)) == without_runs(upgraded_on_sqlite(v1))
 
 
-@pytest.mark.parametrize("moment", [datetime.min, datetime.max, datetime(1, 1, 1, 0, 0, 1), datetime(9999, 12, 31)])
-def test_the_first_and_the_last_moments_are_moments_and_not_infinity(
-    postgres_url: str, tmp_path: Path, moment: datetime
-) -> None:
+def test_the_first_and_the_last_moments_are_moments_and_not_infinity(postgres_url: str, tmp_path: Path) -> None:
+    moments = [datetime.min, datetime(1, 1, 1, 0, 0, 1), datetime(9999, 12, 31), datetime.max]
+
     def fill(v1: V1File) -> None:
-        v1.add_user(subscription_end=moment, usage_reset_date=moment.replace(tzinfo=UTC))
+        for number, moment in enumerate(moments):
+            v1.add_user(f"user {number}", subscription_end=moment, usage_reset_date=moment.replace(tzinfo=UTC))
 
     v1 = v1_file(tmp_path, fill)
     import_file(postgres_url, v1)
     form = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
-    sql = f"SELECT {form.format('subscription_end')}, {form.format('usage_reset_date')} FROM users"
-    assert query(postgres_url, sql) == [(moment.isoformat(" ", "microseconds"),) * 2]
+    sql = f"SELECT {form.format('subscription_end')}, {form.format('usage_reset_date')} FROM users ORDER BY username"
+    assert query(postgres_url, sql) == [(moment.isoformat(" ", "microseconds"),) * 2 for moment in moments]
     assert without_runs(contents(postgres_url)) == without_runs(upgraded_on_sqlite(v1))
 
 
@@ -124,22 +127,45 @@ UNSTORABLE: dict[str, Callable[[V1File], object]] = {
 }
 
 
-@pytest.mark.parametrize("fill", UNSTORABLE.values(), ids=UNSTORABLE.keys())
-def test_what_postgresql_cannot_hold_stops_a_strict_import_and_else_goes_to_quarantine(
-    postgres_url: str, tmp_path: Path, fill: Callable[[V1File], object]
-) -> None:
-    def fill_all(v1: V1File) -> None:
+# One of each that is found out at another place: a value, a key, what becomes a key, a row of the quarantine itself.
+STOPPING = (
+    "NUL in a text",
+    "a decimal of 17,000 places",
+    "an id of 3,000 bytes",
+    "a member of 3,000 bytes",
+    "a damaged row with an id of 3,000 bytes",
+)
+
+
+def between_projects(directory: Path, names: Iterable[str]) -> Path:
+    """A v1 file with those of UNSTORABLE, and a project before them and one after."""
+
+    def fill(v1: V1File) -> None:
         v1.add_project(project_id="before")
-        fill(v1)
+        for name in names:
+            UNSTORABLE[name](v1)
         v1.add_project(project_id="zz after")
 
-    v1 = v1_file(tmp_path, fill_all)
-    assert refused(import_file(postgres_url, v1, expected_status=2))
+    return v1_file(directory, fill)
+
+
+@pytest.mark.parametrize("name", STOPPING)
+def test_what_postgresql_cannot_hold_stops_a_strict_import(postgres_url: str, tmp_path: Path, name: str) -> None:
+    assert refused(import_file(postgres_url, between_projects(tmp_path, [name]), expected_status=2))
     assert relations(postgres_url) == set()
+
+
+def test_what_postgresql_cannot_hold_goes_to_quarantine_else(postgres_url: str, tmp_path: Path) -> None:
+    v1 = between_projects(tmp_path, UNSTORABLE)
     import_file(postgres_url, v1, expected_status=1, on_bad="quarantine")
-    ((reason, whole),) = query(postgres_url, "SELECT reason, data IS NOT NULL FROM v1_quarantine")
-    assert reason
-    assert whole
+    kept = query(postgres_url, "SELECT source_table, reason, data IS NOT NULL FROM v1_quarantine")
+    assert Counter(table for table, *_ in kept) == {
+        "projects": 8,
+        "behavior_patterns": 2,
+        "question_effectiveness": 1,
+        "users": 1,
+    }
+    assert all(reason and whole for _, reason, whole in kept)
     assert query(postgres_url, "SELECT id FROM projects ORDER BY id") == [("before",), ("zz after",)]
 
 

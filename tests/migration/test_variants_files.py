@@ -79,6 +79,7 @@ def v1_path(tmp_path: Path) -> Path:
     return generated_v1_file(tmp_path / "projects.db", projects=30, messages=20)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("lock", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
 def test_a_writers_lock_is_refused_with_a_clear_error(v1_path: Path, lock: str) -> None:
     before = sha256(v1_path)
@@ -91,6 +92,7 @@ def test_a_writers_lock_is_refused_with_a_clear_error(v1_path: Path, lock: str) 
     assert sha256(v1_path) == before
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_readers_lock_is_refused_with_a_clear_error(v1_path: Path) -> None:
     before = sha256(v1_path)
     with closing(sqlite3.connect(v1_path, isolation_level=None)) as holder:
@@ -156,6 +158,7 @@ def test_a_journal_beside_the_file_named_by_option_is_reported(crashed: Path, tm
     assert "journal" in told(outcome, tmp_path)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_lock_on_the_file_named_by_option_is_refused_and_that_file_named(v1_path: Path) -> None:
     target = v1_path.with_name("new.db")
     with closing(sqlite3.connect(v1_path, isolation_level=None)) as holder:

@@ -28,5 +28,18 @@ def test_a_different_outcome_is_said(ours: dict[str, str], said: str) -> None:
     assert compare.differences({"a": "passed", "b": "passed"}, ours) == [said]
 
 
-def test_no_test_at_all_is_a_failure(tmp_path: Path) -> None:
-    assert compare.main(["-k", "no_such_test", "--installed-only", "--directory", str(tmp_path)]) == 1
+@pytest.mark.parametrize(
+    ("outcome", "alike"), [({}, False), ({"a": "skipped"}, False), ({"a": "failure"}, False), ({"a": "passed"}, True)]
+)
+def test_only_tests_that_passed_are_a_success(
+    outcome: dict[str, str], alike: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare.told({("2.1.0", driver): outcome for driver in (compare.STOCK, *compare.OURS)}) is alike
+    assert ("no tests" in capsys.readouterr().out) == (not outcome)
+
+
+def test_what_differs_is_told_of_the_driver_that_does(capsys: pytest.CaptureFixture[str]) -> None:
+    stock, different = {"a": "passed", "b": "passed"}, {"a": "passed", "b": "error"}
+    results = {("2.1.0", compare.STOCK): stock, ("2.1.0", "onehop"): stock, ("2.1.0", "onehopimmediate"): different}
+    assert not compare.told(results)
+    assert "onehopimmediate: 1 error, 1 passed; 1 different from aiosqlite\n    b: passed" in capsys.readouterr().out

@@ -36,10 +36,10 @@ COSTLY = {
 @pytest.mark.parametrize("content", COSTLY.values(), ids=COSTLY.keys())
 def test_what_is_costly_to_hash_is_refused_at_once(content: Any) -> None:
     text = json.dumps(content)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(DamagedRecordError, match="too costly to hash"):
         value_of(parse(text), len(text))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_many_keys_that_are_cheap_to_hash_are_no_attack() -> None:
@@ -83,10 +83,10 @@ def test_json_that_says_two_things_is_refused(text: str, told: str) -> None:
 
 def test_a_key_that_stands_twice_among_very_many_is_found_at_once() -> None:
     text = "{" + ", ".join(f'"{n}": 0' for n in range(200_000)) + ', "199999": 1}'
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(DamagedRecordError, match="'199999' stands twice"):
         parse(text)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_long_or_hostile_name_is_told_short_and_without_control_characters() -> None:
