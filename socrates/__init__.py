@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from socrates.config import Settings
+    from socrates.caching import bypassed
+    from socrates.config import CacheConfig, Settings
     from socrates.drafts import NewMaturityEvent, NewMessage, NewSpec
     from socrates.errors import (
         AlreadyExistsError,
@@ -34,6 +35,7 @@ __version__ = "2.0.0a1"
 __all__ = [
     "AlreadyExistsError",
     "BusyError",
+    "CacheConfig",
     "ClosedError",
     "ConfigurationError",
     "ConflictError",
@@ -54,15 +56,18 @@ __all__ = [
     "ThrottledError",
     "UnitOfWork",
     "__version__",
+    "bypassed",
 ]
 
 _HOME_OF = {
+    "CacheConfig": "socrates.config",
     "NewMaturityEvent": "socrates.drafts",
     "NewMessage": "socrates.drafts",
     "NewSpec": "socrates.drafts",
     "Settings": "socrates.config",
     "Store": "socrates.store",
     "UnitOfWork": "socrates.store",
+    "bypassed": "socrates.caching",
 } | {name: "socrates.errors" for name in __all__ if name.endswith("Error")}
 
 

@@ -2,31 +2,98 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal, get_args, get_origin
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from socrates.errors import ConfigurationError
+
+CACHE_TTL_SECONDS: Final = 300
+"""How long a read is kept at the longest, by default: the plan's five minutes."""
+
+MAX_CACHE_SIZE_MB: Final = 100
+"""Megabytes that all caches of a store may take, by default; as the plan has it."""
+
+EMBEDDING_CACHE_SIZE: Final = 10_000
+"""How many vectors are kept in memory, by default; as the plan has it."""
+
+SEARCH_RESULT_CACHE_SIZE: Final = 1_000
+"""How many results of searches are kept, by default; as the plan has it."""
+
+_PREFIX = "SOCRATES_"
 _MEGABYTE = 1_000_000
 
 _SHARE_OF_READS = 0.6
 """Of the bytes that all caches may take; the others are for vectors and search results."""
 
+_KINDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most"}
 
-class CacheConfig(BaseSettings):
+
+class _FromEnvironment(BaseSettings):
+    """Values that are checked once, at the start: a wrong one is a ConfigurationError, whoever reads it."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except (ValidationError, SettingsError) as error:
+            message = self._explained(error)
+        else:
+            return
+        # Out of reach of pydantic's error, which repeats what was given: that can be a secret.
+        raise ConfigurationError(message)
+
+    @classmethod
+    def _explained(cls, error: ValidationError | SettingsError) -> str:
+        """Which settings are wrong and what they take, in one line without the values."""
+        if isinstance(error, SettingsError):
+            return f"{error}: it takes JSON, or leave it out and set its values one by one"
+        names = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors(include_input=False))
+        return "; ".join(map(cls._refusal, names))
+
+    @classmethod
+    def _refusal(cls, name: str) -> str:
+        field = cls.model_fields.get(name)
+        if field is None:
+            return f"there is no setting {name}"
+        return f"the setting {name} ({_PREFIX}{name.upper()}) takes {_taken_by(field)} ({field.description})"
+
+
+def _taken_by(field: FieldInfo) -> str:
+    """The values that are right, in words."""
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(get_args(field.annotation))
+    bounds = [
+        f"{words} {getattr(bound, name)}"
+        for bound in field.metadata
+        for name, words in _BOUNDS.items()
+        if hasattr(bound, name)
+    ]
+    return ", ".join([_KINDS.get(field.annotation, "a text"), *bounds])
+
+
+class CacheConfig(_FromEnvironment):
     """How much is cached, and for how long: the plan's names, each with the prefix ``SOCRATES_`` in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="SOCRATES_", frozen=True)
-
     enable_caching: bool = Field(default=True, description="false: every read goes to the database")
-    max_cache_size_mb: int = Field(default=100, ge=1, description="megabytes that all caches of a store may take")
+    max_cache_size_mb: int = Field(
+        default=MAX_CACHE_SIZE_MB, ge=1, description="megabytes that all caches of a store may take"
+    )
     read_cache_size: int = Field(default=10_000, ge=1, description="how many results of reads are kept")
     cache_ttl_seconds: float = Field(
-        default=300, gt=0, description="how long a read is kept at the longest; writes end it at once"
+        default=CACHE_TTL_SECONDS, gt=0, description="how long a read is kept at the longest; writes end it at once"
     )
     context_cache_ttl_minutes: float = Field(default=5, gt=0, description="the same for whole projects")
-    embedding_cache_size: int = Field(default=10_000, ge=1, description="how many vectors are kept in memory")
-    search_cache_size: int = Field(default=1_000, ge=1, description="how many results of searches are kept")
+    embedding_cache_size: int = Field(
+        default=EMBEDDING_CACHE_SIZE, ge=1, description="how many vectors are kept in memory"
+    )
+    search_result_cache_size: int = Field(
+        default=SEARCH_RESULT_CACHE_SIZE, ge=1, description="how many results of searches are kept"
+    )
     search_cache_ttl_seconds: float = Field(default=300, gt=0, description="how long a search's result is kept")
     cache_trusted_ms: float = Field(
         default=0,
@@ -40,10 +107,8 @@ class CacheConfig(BaseSettings):
         return int(self.max_cache_size_mb * _MEGABYTE * _SHARE_OF_READS)
 
 
-class Settings(BaseSettings):
+class Settings(_FromEnvironment):
     """What the environment says. An explicit argument wins over the environment, and that over the default."""
-
-    model_config = SettingsConfigDict(env_prefix="SOCRATES_", frozen=True)
 
     data_dir: Path = Field(default=Path("~/.socrates"), description="where the database lies by default")
     database_url: str | None = Field(
@@ -78,7 +143,9 @@ class Settings(BaseSettings):
         default=None, description="the secret under which API keys are encrypted; without it none can be stored"
     )
 
-    cache_config: CacheConfig = Field(default_factory=CacheConfig, description="see CacheConfig")
+    cache_config: CacheConfig = Field(
+        default_factory=CacheConfig, description="of the caches; each of its values has a variable of its own"
+    )
 
     @property
     def default_database_path(self) -> Path:

@@ -11,6 +11,7 @@ read too, and see what it wrote.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -40,6 +41,8 @@ from socrates.repositories.users import UserReads, UserRepository
 
 _T = TypeVar("_T")
 
+_log = logging.getLogger(__name__)
+
 _PAUSE = 0.01
 """Seconds, at most half of them on average, before the second attempt of `transact`; doubled for each further one."""
 
@@ -59,7 +62,22 @@ class UnitOfWork:
 
 
 class Store:
-    """A database that is open. Safe to share between the tasks of one event loop."""
+    """A database that is open. Safe to share between the tasks of one event loop.
+
+    What the faces read is kept in `cache` until a commit changes it, by whomever: a cached read gives what the database
+    would (on PostgreSQL another process's commit is heard of a moment later). Reads inside a unit of work neither use
+    the cache nor add to it.
+
+        store.cache.enabled = False  # from now on every read asks the database, until it is set to True again
+        store.cache.clear()  # forget everything
+        store.cache.total().hit_rate  # `stats()` tells the same for each method
+
+        with socrates.bypassed():  # the reads of this task go past the cache
+            project = await store.projects.summary(project_id)
+
+    The setting `enable_caching` says whether it is on at the start, and the others of `CacheConfig` how much it keeps.
+    Closing logs its totals, if it was asked at all.
+    """
 
     def __init__(self, engines: Engines, settings: Settings, coherence: Coherence) -> None:
         """Use `Store.open`, which makes the file ready first."""
@@ -67,10 +85,11 @@ class Store:
         self._settings = settings
         self._coherence = coherence
         self._flight = Flight()
+        self._is_closing = False
         self._writing: set[asyncio.Task[Any] | None] = set()
         self._write_turns = Turns(engines.units_at_once, settings.lock_timeout)
         self.cache = coherence.cache
-        """The results of reads: ``store.cache.stats()``, ``.clear()``, and ``.enabled`` to switch it while it runs."""
+        """The results of reads."""
         turns = Turns(settings.pool_size, settings.lock_timeout)
         session = ReadSession(engines.reader, self._flight, turns, self.cache)
         self.projects = ProjectReads(session)
@@ -146,10 +165,26 @@ class Store:
         What is not done by then is cancelled: it is rolled back, unless it is committing, and raises ClosedError.
         Closing twice does nothing.
         """
+        # First, or a closed store would go on to answer what it has kept.
+        self._close_cache()
         await self._flight.land(self._settings.close_timeout)
-        self.cache.enabled = False
         await self._coherence.close()
         await self._engines.dispose()
+
+    def _close_cache(self) -> None:
+        total = self.cache.total()
+        self.cache.enabled = False
+        if self._is_closing:
+            return
+        self._is_closing = True
+        if total.hits or total.misses:
+            _log.info(
+                "the cache of reads: hits %d, misses %d, hit rate %.0f %%, bytes %d",
+                total.hits,
+                total.misses,
+                total.hit_rate * 100,
+                total.bytes,
+            )
 
     async def __aenter__(self) -> Self:
         return self

@@ -9,7 +9,8 @@
             unit.conversations.append(project.id, NewMessage("user", "It must lend books."))
 
 Everything is done by `socrates.store.Store`, on an event loop in a thread of its own; arguments, results and exceptions
-are its own. Threads may share a store: their reads run side by side, their units one after another.
+are its own. Threads may share a store: their reads run side by side, their units one after another. What is cached is
+given out in the caller's thread; `socrates.bypassed` holds for the thread that enters it.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from socrates import store
+from socrates.caching.cache import ABSENT
 from socrates.config import Settings
 from socrates.errors import ClosedError, SocratesError
 
@@ -312,9 +314,13 @@ class _Blocking:
 
 
 def _blocking(method: Callable[..., Coroutine[Any, Any, _T]], run: _Run) -> Callable[..., _T]:
+    kept: Callable[..., Any] | None = getattr(method, "kept", None)
+
     @wraps(method)
     def call(*arguments: Any, **named: Any) -> _T:
-        result: _T = run(method(*arguments, **named))
+        # What is kept is given out in this thread: the way to the loop's and back takes several times as long.
+        found: Any = ABSENT if kept is None else kept(method.__self__, *arguments, **named)  # type: ignore[attr-defined]
+        result: _T = run(method(*arguments, **named)) if found is ABSENT else found
         return result
 
     return call

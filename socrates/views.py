@@ -160,6 +160,27 @@ class ProjectDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectContext:
+    """What a project is about, as prompts show it: nothing in it changes while people merely talk."""
+
+    id: str
+    name: str
+    owner: str
+    phase: str
+    status: str
+    project_type: str
+    chat_mode: str
+    goals: str
+    team_structure: str
+    language_preferences: str
+    deployment_target: str
+    code_style: str
+    requirements: tuple[str, ...]
+    tech_stack: tuple[str, ...]
+    constraints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation; `type` says who spoke ("user", "assistant"), `position` counts from 0."""
 
@@ -198,6 +219,17 @@ class User:
     is_archived: bool
     archived_at: datetime | None
     extra: FrozenDict
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a person's limits follow from; what is used of them counts elsewhere."""
+
+    username: str
+    subscription_tier: str
+    subscription_status: str
+    subscription_start: datetime | None
+    subscription_end: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Unpack
 from weakref import WeakValueDictionary
 
 from socrates.accounts.passcodes import Passcodes, objection_to
+from socrates.caching import bypassed
 from socrates.errors import InvalidValueError, LoginRefusedError, UserNotFoundError
 from socrates.repositories.base import now
 from socrates.repositories.users import NewUser
@@ -111,10 +112,13 @@ class Accounts:
 
     async def _active(self, username: str) -> User | None:
         """The user of this name, or None where nobody may log in under it."""
-        try:
-            user = await self._store.users.get(username)
-        except UserNotFoundError:
-            return None
+        # On PostgreSQL what another process changed is heard of a moment later, and nobody may come in by a passcode
+        # that was changed, or after being archived.
+        with bypassed():
+            try:
+                user = await self._store.users.get(username)
+            except UserNotFoundError:
+                return None
         return None if user.is_archived else user
 
     async def _replaced(self, user: User, new_hash: str) -> User | None:

@@ -1,18 +1,19 @@
 """One cache: what is kept, what is being loaded, and what has been made wrong meanwhile."""
 
 import asyncio
+import math
 import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from socrates.caching.bypass import is_bypassing
-from socrates.caching.entries import Entries, Entry, Tag
+from socrates.caching.entries import Entries, Entry, Tag, TagHash
 from socrates.caching.keys import Key
-from socrates.caching.loads import Load
+from socrates.caching.loads import ASK_AGAIN, Load, Outcome
 from socrates.caching.sizes import size_of
 from socrates.caching.statistics import Counters, Statistics, register
 
@@ -23,6 +24,8 @@ ABSENT: Final = object()
 
 EVERYTHING: Final = "everything"
 """The tag that every entry has."""
+
+_EVERYTHING: Final = hash(EVERYTHING)
 
 _JITTER = 0.1
 """Lifetimes are shortened at random by up to this share, so that what was loaded together is not loaded anew
@@ -45,7 +48,8 @@ class Cache:
 
     **Single flight.** Of callers that miss the same key at the same time in one event loop one loads, in its own task,
     and the others wait. One that is cancelled cancels nobody: where it was the one that loads, another loads anew.
-    What a load raises reaches all that wait for it, and is not kept.
+    What a load raises reaches all that wait for it, and is not kept. A call from inside a load that would so wait for
+    itself goes past the cache.
 
     **Bounded.** By bytes, all told, and by entries; what was least recently used leaves first. A result that takes over
     a tenth of the bytes is not kept. Entries expire `lifetime` seconds after they were loaded, or up to a tenth
@@ -67,9 +71,13 @@ class Cache:
         """`lifetimes` has those of methods that ask for one by name.
 
         `is_current` is asked before every hit and every load, and must be quick: False has the call go past the cache.
-        It may invalidate and clear. `tag_as` gives the form in which tags are compared.
+        It may invalidate and clear; what it raises, the call raises. `tag_as` gives the form in which tags are
+        compared. Raises ValueError for a bound or a lifetime that would have nothing kept.
         """
-        self._entries = Entries(max_bytes, max_entries, lifetime, timer)
+        seconds = [each for each in (lifetime, *(lifetimes or {}).values()) if each is not None]
+        if min(max_bytes, max_entries) < 1 or min(seconds, default=1) <= 0:
+            raise ValueError("a cache needs bounds of at least 1, and lifetimes over 0 seconds")
+        self._entries = Entries(max_bytes, max_entries, timer)
         self._largest = int(max_bytes * _LARGEST_SHARE)
         self._lifetime = lifetime
         self._lifetimes = dict(lifetimes or {})
@@ -81,8 +89,8 @@ class Cache:
         self._lock = threading.RLock()
         self._epoch = 0
         self._cleared = 0
-        self._invalidated: dict[Tag, int] = {}
-        self._changing: Counter[Tag] = Counter()
+        self._invalidated: dict[TagHash, int] = {}
+        self._changing: Counter[TagHash] = Counter()
         self._loads: dict[Key, Load] = {}
         self._loading = 0
         register(self)
@@ -101,11 +109,9 @@ class Cache:
     def find(self, key: Key) -> Any:
         """What is kept under `key`, counted as a hit, or ABSENT."""
         with self._lock:
-            entry = self._entries.find(key)
-            if entry is None or not self._is_usable():
-                return ABSENT
-            # Asking whether it is current may have dropped it.
-            if self._entries.find(key) is not entry:
+            # Asking whether it is current may drop it.
+            entry = self._entries.find(key) if self._is_usable() else None
+            if entry is None:
                 return ABSENT
             self._counters[key[0]].hits += 1
             return entry.value
@@ -118,25 +124,31 @@ class Cache:
         lifetime: str | None = None,
     ) -> T:
         """What `loader` returns, or another call's that loads it already; kept under the `tags` of the result."""
+        is_new = True
         while True:
-            load, is_mine = self._board(key)
-            if load is None:
+            source, is_mine = self._board(key, is_new)
+            if source is None:
                 return await loader()
+            if isinstance(source, Entry):
+                kept: T = source.value
+                return kept
             if is_mine:
-                return await self._lead(load, loader, tags, lifetime)
-            outcome = await load.wait()
-            if not outcome.was_cancelled:
+                return await self._lead(source, loader, tags, lifetime)
+            outcome = await source.wait()
+            if outcome is not ASK_AGAIN:
                 result: T = outcome.result()
                 return result
+            is_new = False
 
     def invalidate(self, tags: Iterable[Tag]) -> None:
         """Drop what has one of these tags, and keep no load of it that has begun. To be called after the change."""
-        self.invalidate_formed(self._in_form(tags))
+        with self._lock:
+            self._invalidate(self._in_form(tags))
 
     def invalidate_formed(self, tags: Iterable[Tag]) -> None:
         """The same for tags that are in the form of `tag_as` already."""
         with self._lock:
-            self._invalidate(frozenset(tags))
+            self._invalidate(frozenset(map(hash, tags)))
 
     @contextmanager
     def changing(self, tags: Collection[Tag]) -> Iterator[None]:
@@ -179,19 +191,29 @@ class Cache:
     def _is_usable(self) -> bool:
         return self._enabled and not is_bypassing() and self._is_current()
 
-    def _board(self, key: Key) -> tuple[Load | None, bool]:
-        """The load of `key` that this call may share, and whether it is the one to do it; None to go past the cache."""
+    def _board(self, key: Key, is_new: bool) -> tuple[Load | Entry | None, bool]:
+        """Where a call has its result from, and whether it is to do that load itself; None to go past the cache.
+
+        Only a call that `is_new` is counted, not one that asks again.
+        """
         with self._lock:
             counters = self._counters[key[0]]
-            if not self._is_usable():
-                counters.bypasses += 1
-                return None, False
-            counters.misses += 1
+            is_usable = self._is_usable()
             load = self._loads.get(key)
-            if load is not None and load.may_be_shared(self._epoch):
+            if load is not None and not load.may_be_shared(self._epoch):
+                load = None
+            if not is_usable or (load is not None and load.would_wait_for_itself()):
+                counters.bypasses += is_new
+                return None, False
+            entry = self._entries.find(key)
+            if entry is not None:
+                counters.hits += is_new
+                return entry, False
+            counters.misses += is_new
+            if load is not None:
                 return load, False
             counters.loads += 1
-            self._loads[key] = load = Load(key, self._epoch, asyncio.get_running_loop())
+            self._loads[key] = load = Load(key, self._epoch, frozenset(self._changing), asyncio.get_running_loop())
             self._loading += 1
             return load, True
 
@@ -203,21 +225,26 @@ class Cache:
         lifetime: str | None,
     ) -> T:
         try:
-            value = await loader()
-            entry = self._entry(load.key, value, tags(value), lifetime)
+            key_bytes = size_of(load.key)
+            with load.running():
+                value = await loader()
+            entry = self._entry(key_bytes, value, tags(value), lifetime)
         except BaseException as error:
             self._end(load, None)
-            load.fail(error)
+            # A cancellation, or an interruption, is the caller's own.
+            load.tell(Outcome(error=error, trace=error.__traceback__) if isinstance(error, Exception) else ASK_AGAIN)
             raise
         self._end(load, entry)
-        load.succeed(value)
+        # What was read in the middle of a change may be older than what those who wait have seen of it.
+        load.tell(ASK_AGAIN if _have_any(load.changing, entry.tags) else Outcome(value))
         return value
 
-    def _entry(self, key: Key, value: Any, tags: Iterable[Tag], lifetime: str | None) -> Entry:
+    def _entry(self, key_bytes: int, value: Any, tags: Iterable[Tag], lifetime: str | None) -> Entry:
         formed = self._in_form(tags)
         seconds = self._lifetime if lifetime is None else self._lifetimes[lifetime]
-        jittered = (seconds or 0.0) * random.uniform(1 - _JITTER, 1)  # noqa: S311 - no secret
-        return Entry(value, formed, Entries.cost(size_of(key[1:2]), size_of(value), len(formed)), jittered)
+        jittered = math.inf if seconds is None else seconds * random.uniform(1 - _JITTER, 1)  # noqa: S311 - no secret
+        size = Entries.cost(key_bytes, size_of(value, self._largest), len(formed))
+        return Entry(value, formed, size, self._entries.now() + jittered)
 
     def _end(self, load: Load, entry: Entry | None) -> None:
         """End a load, and keep its result if nothing has made that wrong since the load began."""
@@ -237,10 +264,13 @@ class Cache:
             if not self._loading:
                 self._invalidated.clear()
 
-    def _was_overtaken(self, load: Load, tags: Iterable[Tag]) -> bool:
-        if not self._enabled or load.epoch < self._cleared or self._changing[EVERYTHING]:
-            return True
-        return any(self._invalidated.get(tag, 0) > load.epoch or tag in self._changing for tag in tags)
+    def _was_overtaken(self, load: Load, tags: frozenset[TagHash]) -> bool:
+        return (
+            not self._enabled
+            or load.epoch < self._cleared
+            or _have_any(self._changing.keys(), tags)
+            or any(self._invalidated.get(tag, 0) > load.epoch for tag in tags)
+        )
 
     def _keep(self, key: Key, entry: Entry) -> None:
         removed = self._entries.keep(key, entry)
@@ -248,26 +278,26 @@ class Cache:
         self._count("evicted_for_entries", removed.for_entries)
         self._count("expired", removed.expired)
 
-    def _invalidate(self, tags: Collection[Tag]) -> None:
+    def _invalidate(self, tags: Collection[TagHash]) -> None:
         if not tags:
             return
         self._epoch += 1
-        if EVERYTHING in tags or len(self._invalidated) + len(tags) > _REMEMBERED:
+        if _EVERYTHING in tags or len(self._invalidated) + len(tags) > _REMEMBERED:
             self._cleared = self._epoch
             self._invalidated.clear()
         elif self._loading:
             self._invalidated.update(dict.fromkeys(tags, self._epoch))
-        if EVERYTHING in tags:
+        if _EVERYTHING in tags:
             gone: Iterable[Key] = self._entries.clear()
         else:
             gone = self._entries.tagged(tags)
             self._entries.drop(gone)
         self._count("invalidated", gone)
 
-    def _in_form(self, tags: Iterable[Tag]) -> frozenset[Tag]:
+    def _in_form(self, tags: Iterable[Tag]) -> frozenset[TagHash]:
         if self._tag_as is None:
-            return frozenset(tags)
-        return frozenset(tag if tag == EVERYTHING else self._tag_as(tag) for tag in tags)
+            return frozenset(map(hash, tags))
+        return frozenset(hash(tag if tag == EVERYTHING else self._tag_as(tag)) for tag in tags)
 
     def _count(self, what: str, keys: Iterable[Key]) -> None:
         for key in keys:
@@ -277,3 +307,8 @@ class Cache:
 
 def _always() -> bool:
     return True
+
+
+def _have_any(changing: Set[TagHash], tags: frozenset[TagHash]) -> bool:
+    """Whether what has these tags is among what is changing."""
+    return bool(changing) and (_EVERYTHING in changing or not tags.isdisjoint(changing))

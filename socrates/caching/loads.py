@@ -1,9 +1,12 @@
 """Loads that are under way, and the callers that wait for them."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from socrates.caching.keys import Key
 
@@ -13,9 +16,8 @@ class Outcome:
     """How a load ended for those that waited for it."""
 
     value: Any = None
-    error: BaseException | None = None
+    error: Exception | None = None
     trace: TracebackType | None = None
-    was_cancelled: bool = False
 
     def result(self) -> Any:
         """The value. Raises the error of the load."""
@@ -25,40 +27,67 @@ class Outcome:
         return self.value
 
 
-class Load:
-    """One load, from the `epoch` at which it began, in the task of the caller that came first."""
+ASK_AGAIN: Final = Outcome()
+"""The load ended without anything that those who waited may have."""
 
-    def __init__(self, key: Key, epoch: int, loop: asyncio.AbstractEventLoop) -> None:
+
+class Load:
+    """One load, in the task of the caller that came first."""
+
+    def __init__(self, key: Key, epoch: int, changing: frozenset[int], loop: asyncio.AbstractEventLoop) -> None:
+        """It begins at this `epoch`, while what has the tags of `changing` is being changed."""
         self.key = key
         self.epoch = epoch
+        self.changing = changing
         self._loop = loop
         self._waiting: list[asyncio.Future[Outcome]] = []
+        self._needed: list[Load] = []
 
     def may_be_shared(self, epoch: int) -> bool:
-        """Whether a caller who comes at `epoch` may have its result: not after any invalidation, whatever its tags.
+        """Whether a caller who comes at `epoch` may wait for it: not after any invalidation, whatever its tags.
 
         The load's own tags are known at its end only; and a future belongs to one event loop.
         """
         return self.epoch == epoch and self._loop is asyncio.get_running_loop()
+
+    def would_wait_for_itself(self) -> bool:
+        """Whether it cannot end before the caller does, who calls from inside of it."""
+        return self._needs(_inside.get())
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Around the loader: calls from inside are known by it."""
+        token = _inside.set((*_inside.get(), self))
+        try:
+            yield
+        finally:
+            _inside.reset(token)
 
     async def wait(self) -> Outcome:
         """How it ended. A caller that is cancelled here takes nothing from the others."""
         # One future each, because a task that is cancelled cancels the future that it waits for.
         mine: asyncio.Future[Outcome] = self._loop.create_future()
         self._waiting.append(mine)
-        return await mine
+        outer = _inside.get()
+        for load in outer:
+            load._needed.append(self)
+        try:
+            return await mine
+        finally:
+            for load in outer:
+                load._needed.remove(self)
 
-    def succeed(self, value: Any) -> None:
-        self._tell(Outcome(value))
+    def tell(self, outcome: Outcome) -> None:
+        """End it for those that wait."""
+        # Emptied, or the futures would hold the error, whose trace holds this load.
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(outcome)
 
-    def fail(self, error: BaseException) -> None:
-        if isinstance(error, Exception):
-            self._tell(Outcome(error=error, trace=error.__traceback__))
-        else:
-            # A cancellation, or an interruption, is the caller's own.
-            self._tell(Outcome(was_cancelled=True))
+    def _needs(self, loads: tuple["Load", ...]) -> bool:
+        return self in loads or any(load._needs(loads) for load in self._needed)
 
-    def _tell(self, outcome: Outcome) -> None:
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(outcome)
+
+_inside: ContextVar[tuple[Load, ...]] = ContextVar("inside", default=())
+"""The loads whose loaders the current task is in, from the outermost to the innermost."""

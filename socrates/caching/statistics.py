@@ -1,5 +1,6 @@
 """What caches did, in numbers."""
 
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
@@ -67,17 +68,21 @@ class Statistics:
 
 
 _caches: "WeakSet[Cache]" = WeakSet()
+_registering = threading.Lock()
 
 
 def register(cache: "Cache") -> None:
     """Have `stats` count this cache, as long as somebody has it."""
-    _caches.add(cache)
+    with _registering:
+        _caches.add(cache)
 
 
 def stats() -> dict[str, Statistics]:
     """What every cached method of this process did, by its name; caches of the same methods are added up."""
     parts: dict[str, list[Statistics]] = {}
-    for cache in tuple(_caches):
+    with _registering:
+        caches = tuple(_caches)
+    for cache in caches:
         for name, statistics in cache.stats().items():
             parts.setdefault(name, []).append(statistics)
     return {name: Statistics.total(parts[name]) for name in sorted(parts)}

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import socrates
+from socrates.cli.cache import app as cache
 from socrates.cli.command import REFUSED
 from socrates.cli.db import app as db
 from socrates.cli.keys import app as keys
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.add_typer(db, name="db")
 app.add_typer(keys, name="keys")
 app.add_typer(users, name="users")
+app.add_typer(cache, name="cache")
 
 
 @app.command()

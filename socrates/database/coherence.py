@@ -14,6 +14,9 @@ from socrates.database.dependencies import Dependencies, Tag
 
 _TOUCHED = "socrates_touched"
 
+_MOST_TAGS = 10_000
+"""Of one transaction, a megabyte or so; one that touches more is taken for one that touches everything."""
+
 
 class Coherence(ABC):
     """Collects what each transaction of the writer touches, and has the cache drop it as the transaction commits.
@@ -72,6 +75,10 @@ class Coherence(ABC):
     ) -> None:
         touched = connection.info.get(_TOUCHED)
         # The stock driver sends its BEGIN before the transaction is known here.
-        if touched is not None:
-            parameters: list[Mapping[str, Any]] = context.compiled_parameters if context.compiled else []
-            touched.update(self._dependencies.touched(context.compiled, parameters))
+        if touched is None or EVERYTHING in touched:
+            return
+        parameters: list[Mapping[str, Any]] = context.compiled_parameters if context.compiled else []
+        touched.update(self._dependencies.touched(context.compiled, parameters))
+        if len(touched) > _MOST_TAGS:
+            touched.clear()
+            touched.add(EVERYTHING)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -14,6 +15,7 @@ from socrates.database.engines import Engines
 from socrates.database.log_filters import LOGGING_NAME
 from socrates.database.postgres_coherence import PostgresCoherence
 from socrates.database.postgres_connection import connect, forget_values
+from socrates.database.postgres_listener import Connect
 from socrates.database.postgres_opening import make_ready
 from socrates.database.postgres_session import PostgresWriteSession
 from socrates.database.sessions import WriteSession
@@ -32,15 +34,15 @@ class PostgresEngines(Engines):
     its like have emptied, for ever.
     """
 
-    listener: AsyncEngine
+    connect_listener: Connect
 
     def write_session(self, coherence: Coherence | None = None) -> WriteSession:
         """A session whose units of work run beside others', and lock what they read to change it."""
         return PostgresWriteSession(self.writer, coherence)
 
     async def open_cache(self, config: CacheConfig, dependencies: Dependencies) -> PostgresCoherence:
-        """A cache that other processes tell of their commits."""
-        coherence = PostgresCoherence(self.writer, self.listener, config, dependencies)
+        """A cache that other processes tell of their commits. Raises what any connection that is refused does."""
+        coherence = PostgresCoherence(self.writer, self.connect_listener, config, dependencies)
         await coherence.listen()
         return coherence
 
@@ -67,8 +69,24 @@ async def open_engines(url: URL, settings: Settings) -> PostgresEngines:
     except BaseException:
         await writer.dispose()
         raise
-    reader, listener = (_engine(url, settings, read_only=True) for _ in range(2))
-    return PostgresEngines(writer, reader, settings.pool_size, listener)
+    reader = _engine(url, settings, read_only=True)
+    return PostgresEngines(writer, reader, settings.pool_size, _listener(reader, url, settings))
+
+
+def _listener(engine: AsyncEngine, url: URL, settings: Settings) -> Connect:
+    """How the connection is made that listens: by the driver alone, which hears without a statement being run."""
+    _, options = engine.dialect.create_connect_args(url)
+    for option in ("prepared_statement_cache_size", "prepared_statement_name_func"):
+        options.pop(option, None)  # SQLAlchemy's own
+
+    # By which the server's administrator knows it from one that was forgotten: it is always idle.
+    session = _session_settings(settings, read_only=True) | {"application_name": "socrates listener"}
+
+    # A function and not a partial one, whose repr would show the password.
+    async def connect_listener() -> asyncpg.Connection:
+        return await connect(**options, server_settings=session)
+
+    return connect_listener
 
 
 def _engine(url: URL, settings: Settings, read_only: bool) -> AsyncEngine:

@@ -69,6 +69,18 @@ _GAVE_UP = _says(
     "another unit of work got in the way, and the database gave up this one; nothing of it was stored. Run it again, "
     "or have Store.transact do that",
 )
+
+
+def _limit(cause: BaseException | None) -> SocratesError:
+    """One code for limits of all kinds; two of them can be met here."""
+    if "NOTIFY queue" in str(cause):
+        return DatabaseError(
+            "the server's queue of notifications is full: a connection that listens has a transaction open, or does "
+            "not read; nothing of this unit of work was stored"
+        )
+    return InvalidValueError("a value is too long for an index of PostgreSQL; keys have at most 512 bytes there")
+
+
 _NO_NUL = _says(InvalidValueError, "a value cannot be stored or looked for: PostgreSQL's text takes no NUL character")
 _FULL = _says(DatabaseError, "the server's disk or memory is full; nothing of this unit of work was stored")
 
@@ -77,9 +89,7 @@ _CODES: dict[str, _Meaning] = {
     FOREIGN_KEY: _says(InvalidValueError, "the record that it belongs to does not exist"),
     "22021": _NO_NUL,
     "22P05": _NO_NUL,
-    "54000": _says(
-        InvalidValueError, "a value is too long for an index of PostgreSQL; keys have at most 512 bytes there"
-    ),
+    "54000": _limit,
     "40001": _GAVE_UP,
     "40P01": _GAVE_UP,
     LOCK_TIMEOUT: _says(

@@ -23,10 +23,13 @@ from socrates.models import (
     TeamMember,
     User,
 )
+from socrates.repositories.project_context import OWN_COLUMNS
 
 PROJECT = Rows(Project.id)
+DESCRIPTION = Rows(Project.id, *OWN_COLUMNS)
 OWNER = Rows(Project.id, Project.owner)
-OWNED_PROJECTS = Rows(Project.owner, Project.owner, Project.is_archived)
+# The list of a member waits for the archiving of somebody else's project.
+OWNED_PROJECTS = Rows(Project.owner, Project.owner, Project.is_archived, is_shared=True)
 MEMBERS = Rows(TeamMember.project_id)
 MEMBERSHIPS = Rows(TeamMember.username, TeamMember.username, TeamMember.is_active)
 PENDING_QUESTIONS = Rows(PendingQuestion.project_id)
@@ -43,6 +46,13 @@ NOTE = Rows(ProjectNote.id)
 NOTES = Rows(ProjectNote.project_id, ProjectNote.project_id)
 NOTE_TAGS = Rows(ProjectNoteTag.note_id)
 USER = Rows(User.username)
+SUBSCRIPTION = Rows(
+    User.username,
+    User.subscription_tier,
+    User.subscription_status,
+    User.subscription_start,
+    User.subscription_end,
+)
 EFFECTIVENESS = Rows(QuestionEffectiveness.user_id)
 PATTERNS = Rows(BehaviorPattern.user_id)
 PROVIDERS = Rows(LLMProviderConfig.user_id)
@@ -62,9 +72,13 @@ WHOLE_PROJECT = (
 )
 """What `projects.details` shows of a project, by its id."""
 
+PROJECT_CONTEXT = (DESCRIPTION, REQUIREMENTS, TECH_STACK, CONSTRAINTS)
+"""What `projects.context` shows of a project, by its id."""
+
 DEPENDENCIES = Dependencies(
     [
         *WHOLE_PROJECT,
+        DESCRIPTION,
         OWNER,
         OWNED_PROJECTS,
         MEMBERSHIPS,
@@ -73,6 +87,7 @@ DEPENDENCIES = Dependencies(
         NOTES,
         NOTE_TAGS,
         USER,
+        SUBSCRIPTION,
         EFFECTIVENESS,
         PATTERNS,
         PROVIDERS,

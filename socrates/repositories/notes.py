@@ -113,7 +113,11 @@ def _follows(after: _After) -> ColumnElement[bool]:
     return or_(_notes.c.created_at.is_not(None), _notes.c.id > bindparam("last_id"))
 
 
-def _listed(notes: Sequence[Note], project_id: str) -> Iterator[Tag]:
+def _is_whole(_project_id: str, **options: object) -> bool:
+    return all(value is None for value in options.values())
+
+
+def _listed(notes: Sequence[Note], project_id: str, **_options: object) -> Iterator[Tag]:
     """What the list of a project depends on: what comes and goes, and each note in it."""
     yield from NOTES(project_id)
     for note in notes:
@@ -133,6 +137,8 @@ class NoteReads(Repository):
             raise NotFoundError("note", note_id)
         return notes[0]
 
+    # Pages and choices are not cached: what a change moves into one cannot be told from what is in it.
+    @cached("notes.for_project", tags=_listed, only=_is_whole)
     async def for_project(
         self,
         project_id: str,
@@ -146,14 +152,7 @@ class NoteReads(Repository):
 
         For the next page give the last note of this one as `after`.
         """
-        if note_type is None and tag is None and limit is None and after is None:
-            return await self._all_for_project(project_id)
         return await self._list({"project_id": project_id, "note_type": note_type, "tag": tag}, limit, after)
-
-    # Others are not cached: what a change moves into one cannot be told from what is in it.
-    @cached("notes.for_project", tags=_listed)
-    async def _all_for_project(self, project_id: str) -> tuple[Note, ...]:
-        return await self._list({"project_id": project_id}, None, None)
 
     async def search(
         self,

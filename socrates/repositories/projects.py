@@ -13,14 +13,22 @@ from socrates.database.dependencies import Tag
 from socrates.errors import ConflictError, InvalidValueError, ProjectNotFoundError, SocratesError
 from socrates.models import AnalyticsMetrics, PhaseMaturityScore, Project, TeamMember
 from socrates.repositories.base import Mapper, now, only_known, positive, table, with_next
-from socrates.repositories.cached_rows import MEMBERSHIPS, OWNED_PROJECTS, PROJECT, WHOLE_PROJECT, rows_of
+from socrates.repositories.cached_rows import (
+    MEMBERSHIPS,
+    OWNED_PROJECTS,
+    PROJECT,
+    PROJECT_CONTEXT,
+    WHOLE_PROJECT,
+    rows_of,
+)
 from socrates.repositories.deletions import remember_projects
 from socrates.repositories.maturity import MaturityReads, MaturityWrites
 from socrates.repositories.pages import last_first, merged
+from socrates.repositories.project_context import CONTEXT, context_from
 from socrates.repositories.project_details import DETAILS, details_from, part_from
 from socrates.repositories.project_lists import LISTS, ListChange
 from socrates.repositories.team import TeamReads, TeamWrites
-from socrates.views import ProjectDetails, ProjectSummary
+from socrates.views import ProjectContext, ProjectDetails, ProjectSummary
 
 PHASES = ("discovery", "analysis", "design", "implementation")
 """The phases that a new project starts with, at 0 percent (agents.md 2.1)."""
@@ -122,7 +130,13 @@ _AT_ONCE = 10_000
 """Ids in one statement: SQLite takes 32,766 parameters, PostgreSQL 32,767."""
 
 
-def _listed(projects: Sequence[ProjectSummary], username: str, *_options: object) -> Iterator[Tag]:
+def _is_whole(
+    _username: str, *, limit: int | None = None, after: ProjectSummary | None = None, **_order: object
+) -> bool:
+    return limit is None and after is None
+
+
+def _listed(projects: Sequence[ProjectSummary], username: str, **_options: object) -> Iterator[Tag]:
     """What the list of a user depends on: what comes and goes, and each project in it."""
     yield from OWNED_PROJECTS(username)
     yield from MEMBERSHIPS(username)
@@ -172,6 +186,18 @@ class ProjectReads(TeamReads, MaturityReads):
             raise ProjectNotFoundError(project_id)
         return details
 
+    @cached("projects.context", tags=rows_of(*PROJECT_CONTEXT), lifetime="context")
+    async def context(self, project_id: str) -> ProjectContext:
+        """What the project is about, as prompts show it, of one moment. Raises ProjectNotFoundError."""
+        if self._session.locks:
+            await self.summary(project_id)
+        context = context_from(await self._rows(CONTEXT, project_id=project_id))
+        if context is None:
+            raise ProjectNotFoundError(project_id)
+        return context
+
+    # Pages are not cached: what a change of some other project moves onto one cannot be told from what is on it.
+    @cached("projects.for_user", tags=_listed, only=_is_whole)
     async def for_user(
         self,
         username: str,
@@ -188,8 +214,6 @@ class ProjectReads(TeamReads, MaturityReads):
         """
         if sort not in ("updated_at", "created_at", "name"):
             raise InvalidValueError(f"projects are sorted by updated_at, created_at or name, not by {sort}")
-        if limit is None and after is None:
-            return await self._all_for_user(username, archived, sort, descending)
         parameters: dict[str, Any] = {"username": username}
         if limit is not None:
             parameters["count"] = positive("limit", limit)
@@ -197,14 +221,6 @@ class ProjectReads(TeamReads, MaturityReads):
             parameters |= {"last_key": getattr(after, sort), "last_id": after.id}
         statement = _for_user(sort, descending, archived, after is not None, limit is not None)
         return await self._views(_summary, statement, **parameters)
-
-    # Pages are not cached: what a change of some other project moves onto one cannot be told from what is on it.
-    @cached("projects.for_user", tags=_listed)
-    async def _all_for_user(
-        self, username: str, archived: bool | None, sort: Sort, descending: bool
-    ) -> tuple[ProjectSummary, ...]:
-        statement = _for_user(sort, descending, archived, paged=False, limited=False)
-        return await self._views(_summary, statement, username=username)
 
     async def archived(self, limit: int = 50, after: ProjectSummary | None = None) -> tuple[ProjectSummary, ...]:
         """Everybody's archived projects, the last archived first; those without a time at the end."""

@@ -11,11 +11,11 @@ from socrates.errors import InvalidValueError, QuotaExceededError, UserNotFoundE
 from socrates.models import Project, User
 from socrates.models.types import UtcDateTime
 from socrates.repositories.base import Mapper, now, only_known, positive, table, utc, with_next
-from socrates.repositories.cached_rows import USER, rows_of
+from socrates.repositories.cached_rows import SUBSCRIPTION, USER, rows_of
 from socrates.repositories.pages import last_first, merged
 from socrates.repositories.user_deletion import UserDeletion, UserErasurePlans
 from socrates.repositories.user_export import UserExport
-from socrates.views import ArchivedUser
+from socrates.views import ArchivedUser, Subscription
 from socrates.views import User as UserView
 
 
@@ -38,10 +38,12 @@ class UserChanges(NewUser, total=False):
 
 
 _user = Mapper(UserView, User)
+_subscription = Mapper(Subscription, User)
 _users = table(User)
 _projects = table(Project)
 
 _GET = select(*_user.columns).where(User.username == bindparam("username"))
+_SUBSCRIPTION = select(*_subscription.columns).where(User.username == bindparam("username"))
 _EXISTS = select(literal(1)).where(User.username == bindparam("username"))
 
 _PROJECT_COUNT = select(func.count()).select_from(Project).where(Project.owner == User.username).scalar_subquery()
@@ -97,6 +99,14 @@ class UserReads(UserExport, UserErasurePlans):
         if row is None:
             raise UserNotFoundError(username)
         return _user(row)
+
+    @cached("users.subscription", tags=rows_of(SUBSCRIPTION))
+    async def subscription(self, username: str) -> Subscription:
+        """What the person's limits follow from. Raises UserNotFoundError."""
+        row = await self._record(_SUBSCRIPTION, username=username)
+        if row is None:
+            raise UserNotFoundError(username)
+        return _subscription(row)
 
     @cached("users.exists", tags=rows_of(USER))
     async def exists(self, username: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from socrates.config import Settings
 from socrates.drafts import NewMessage
 from socrates.store import Store, UnitOfWork
-from tests.support.postgres import EmptyDatabases, execute, query
+from tests.support.postgres import EmptyDatabases, query
 
 # Clients only: the server's own processes vacuum whenever they want.
 _OTHERS = (
@@ -96,6 +96,7 @@ async def assert_whole(store: Store) -> None:
 
 def cut_all(url: str) -> None:
     """Have the server end all other connections of the database, as it does when it restarts."""
-    execute(url, f"SELECT pg_terminate_backend(pid) {_OTHERS}")
-    while query(url, f"SELECT 1 {_OTHERS}"):
+    # Those that are there now: a store's listener may be back before the others are gone.
+    ended = [pid for pid, _ in query(url, f"SELECT pid, pg_terminate_backend(pid) {_OTHERS}")]
+    while query(url, f"SELECT 1 FROM pg_stat_activity WHERE pid = ANY(ARRAY{ended}::int[])"):
         time.sleep(0.01)

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from tests.performance.compare import Under, Versus
+from tests.performance.compare import Versus
+from tests.performance.targets import Under
 
 STARTS, QUICK_STARTS = 15, 2
 

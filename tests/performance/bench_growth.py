@@ -1,4 +1,7 @@
-"""Whether anything grows with what other people have, on both engines; and PostgreSQL beside SQLite, on small data."""
+"""Whether anything grows with what other people have, on both engines; and PostgreSQL beside SQLite, on small data.
+
+Without caches.
+"""
 
 import asyncio
 import os
@@ -14,9 +17,11 @@ from sqlalchemy import URL
 from socrates.drafts import NewMessage
 from socrates.store import Store
 from tests.performance.bulk import HERS, Share, fill_file, fill_server
-from tests.performance.compare import GrowthUnder, NoTarget, Side, Versus
+from tests.performance.compare import Side, Versus
 from tests.performance.datasets import ADA
+from tests.performance.opening import UNCACHED
 from tests.performance.reads import Read
+from tests.performance.targets import GrowthUnder, NoTarget
 from tests.support.postgres import fresh_database, running_server
 from tests.support.stores import counted, fresh_file
 
@@ -77,7 +82,7 @@ def opened(bench_loop: asyncio.AbstractEventLoop) -> Iterator[Opened]:
 
         def open_store(database: str | Path) -> Store:
             async def opening() -> Store:
-                return await Store.open(database)
+                return await Store.open(database, UNCACHED)
 
             store = bench_loop.run_until_complete(opening())
             resources.callback(lambda: bench_loop.run_until_complete(store.close()))

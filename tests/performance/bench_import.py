@@ -12,7 +12,8 @@ from socrates.v1.report import ImportReport
 from socrates.v1.shapes import V1_TABLES
 from socrates.v1.target import Target
 from socrates.v1.times import Zone
-from tests.performance.compare import AtMost, Side, Versus
+from tests.performance.compare import Side, Versus
+from tests.performance.targets import AtMost
 from tests.support.migrate import upgrade, value
 from tests.support.v1_files import generated_v1_file
 

@@ -20,8 +20,9 @@ from socrates.database.sessions import ReadSession
 from socrates.database.sqlite_engines import open_engines
 from socrates.database.turns import Turns
 from socrates.models import Project
-from tests.performance.compare import AtLeast, NoTarget, Times, Versus
+from tests.performance.compare import Times, Versus
 from tests.performance.datasets import ADA, Dataset
+from tests.performance.targets import AtLeast, NoTarget
 
 COLUMNS = (
     Project.id,

@@ -1,7 +1,7 @@
-"""The store's reads and writes beside v1's, on the same data: the rows of the design's table that need no cache."""
+"""The store's reads and writes beside v1's, on the same data and without caches, which bench_cache.py measures."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import pytest
 
 from socrates.drafts import NewMessage
 from socrates.store import Store
-from tests.performance.compare import AtLeast, AtMost, GrowthUnder, NoTarget, Side, Target, Versus
+from tests.performance.compare import Side, Versus
 from tests.performance.datasets import ADA, BARE, Dataset, dataset
 from tests.performance.our_workload import working_session
+from tests.performance.targets import AtLeast, AtMost, GrowthUnder, NoTarget, Target
 from tests.performance.v1_workload import ANSWER, append_message, list_projects, load_project, save_changed
 from tests.performance.v1_workload import working_session as v1_working_session
 from tests.support.migrate import upgrade
@@ -36,24 +37,7 @@ class Systems:
 
 
 @pytest.fixture
-def open_store(versus: Versus) -> Iterator[Callable[[Path], Store]]:
-    """Opens stores and closes them at the end."""
-    stores: list[Store] = []
-
-    async def opened(path: Path) -> Store:
-        return await Store.open(path)
-
-    def open_store(path: Path) -> Store:
-        stores.append(versus.run(opened(path)))
-        return stores[-1]
-
-    yield open_store
-    for store in stores:
-        versus.run(store.close())
-
-
-@pytest.fixture
-def systems(open_store: Callable[[Path], Store], tmp_path: Path) -> Callable[[Dataset], Systems]:
+def systems(open_store: Callable[..., Store], tmp_path: Path) -> Callable[[Dataset], Systems]:
     """Opens both systems on copies of a data set."""
 
     def systems(original: Dataset) -> Systems:
@@ -114,7 +98,7 @@ def all_own(directory: Path, projects: int) -> Dataset:
 
 
 def test_list_among_ever_more(
-    versus: Versus, growth_files: Callable[[], dict[int, Path]], open_store: Callable[[Path], Store]
+    versus: Versus, growth_files: Callable[[], dict[int, Path]], open_store: Callable[..., Store]
 ) -> None:
     stores = {size: open_store(path) for size, path in growth_files().items()}
     versus.growth(
@@ -187,7 +171,7 @@ def appender(store: Store, project_id: str) -> Callable[[], object]:
 
 @pytest.fixture
 def long_conversations(
-    open_store: Callable[[Path], Store], quick: bool, tmp_path: Path, versus: Versus
+    open_store: Callable[..., Store], quick: bool, tmp_path: Path, versus: Versus
 ) -> dict[int, Store]:
     """Stores with one project each, `project`, by the length of its conversation."""
     stores: dict[int, Store] = {}

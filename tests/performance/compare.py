@@ -16,10 +16,12 @@ from gc import collect
 from itertools import repeat
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from tests.performance.targets import GrowthUnder, NoTarget, ShareOver, ShareUpTo, Target, Under, duration
 
 MINIMUM, QUICK_MINIMUM = 0.005, 0.0002
 """The least that a round takes, in seconds."""
@@ -37,87 +39,6 @@ class Side:
     call: Callable[[], object]
     before: Callable[[], object] | None = None
     loops: int | None = None
-
-
-class Target(Protocol):
-    """What a row is held to; `str()` of it is shown."""
-
-    def ratio(self, ours: float, baseline: float) -> float:
-        """The figure to show, of two times in seconds."""
-
-    def holds(self, ours: float, baseline: float) -> bool: ...
-
-
-@dataclass(frozen=True)
-class AtLeast:
-    """So many times faster than the baseline; the ratio is baseline / ours."""
-
-    factor: float
-
-    def ratio(self, ours: float, baseline: float) -> float:
-        return baseline / ours
-
-    def holds(self, ours: float, baseline: float) -> bool:
-        return self.ratio(ours, baseline) >= self.factor
-
-    def __str__(self) -> str:
-        return f"at least {self.factor:g} ×"
-
-
-@dataclass(frozen=True)
-class AtMost:
-    """At most so many times the time of the baseline; the ratio is ours / baseline."""
-
-    factor: float
-
-    def ratio(self, ours: float, baseline: float) -> float:
-        return ours / baseline
-
-    def holds(self, ours: float, baseline: float) -> bool:
-        return self.ratio(ours, baseline) <= self.factor
-
-    def __str__(self) -> str:
-        return f"at most {self.factor:g} ×"
-
-
-@dataclass(frozen=True)
-class Under:
-    """Less than so many seconds a call; the ratio, baseline / ours, is for information."""
-
-    seconds: float
-
-    def ratio(self, ours: float, baseline: float) -> float:
-        return baseline / ours
-
-    def holds(self, ours: float, baseline: float) -> bool:
-        return ours < self.seconds
-
-    def __str__(self) -> str:
-        return f"under {duration(self.seconds)}"
-
-
-@dataclass(frozen=True)
-class NoTarget:
-    """Nothing is asked, which always holds; the ratio is ours / baseline."""
-
-    def ratio(self, ours: float, baseline: float) -> float:
-        return ours / baseline
-
-    def holds(self, ours: float, baseline: float) -> bool:
-        return True
-
-    def __str__(self) -> str:
-        return "none"
-
-
-@dataclass(frozen=True)
-class GrowthUnder:
-    """The time grows with the size to a power below `exponent`: 0 is no growth, 1 is in proportion."""
-
-    exponent: float
-
-    def __str__(self) -> str:
-        return f"exponent under {self.exponent:g}"
 
 
 @dataclass(frozen=True)
@@ -144,7 +65,7 @@ class Row:
     """One row of the report. What has no baseline has neither `baseline_seconds` nor `ratio`.
 
     The ratio is the one that the target is about. Of a growth it is the exponent, `ours_seconds` is the time at the
-    largest size and `baseline_seconds` ours at the smallest.
+    largest size and `baseline_seconds` ours at the smallest. Of a share it is the share; the times are beside it.
     """
 
     id: str
@@ -280,6 +201,24 @@ class Versus:
             )
         )
 
+    def share(
+        self, *, id: str, what: str, share: float, ours: Times, baseline: Times | None, target: ShareOver | ShareUpTo
+    ) -> None:
+        """Add a row for a figure that is no time, with the times of what it was taken from."""
+        self._add(
+            Row(
+                id=id,
+                what=what,
+                ours_seconds=ours.median,
+                baseline_seconds=None if baseline is None else baseline.median,
+                ratio=share,
+                target=str(target),
+                holds=target.holds(share),
+                n=len(ours.seconds),
+                spread=ours.spread,
+            )
+        )
+
     def run(self, coroutine: Any) -> Any:
         """Run a coroutine in the loop that the asynchronous sides run in: to open engines and to close them."""
         return self.loop.run_until_complete(coroutine)
@@ -334,14 +273,6 @@ class _Timer:
         for _ in repeat(None, self._loops):
             await call()
         return self._clock() - began
-
-
-def duration(seconds: float) -> str:
-    """Return a time with three digits, in the unit that suits it."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if abs(seconds) >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
 
 
 def write_report(rows: Iterable[Row], path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from rich.console import Console
 
+from socrates.config import Settings
+from socrates.store import Store
 from tests.performance.compare import Row, Versus, print_table, write_report
 from tests.performance.datasets import (
     GROWTH_SIZES,
@@ -19,6 +21,7 @@ from tests.performance.datasets import (
     dataset,
     grown,
 )
+from tests.performance.opening import UNCACHED
 from tests.support.migrate import REPOSITORY
 
 REPORT = REPOSITORY / "build" / "bench" / "report.json"
@@ -59,6 +62,23 @@ def versus(
         benchmark.pedantic(target, setup=setup, rounds=rounds)
 
     return Versus(pytestconfig.stash[ROWS], bench_loop, drive, quick)
+
+
+@pytest.fixture
+def open_store(versus: Versus) -> Iterator[Callable[..., Store]]:
+    """Opens stores on a path or URL, without caches unless other settings are given, and closes them at the end."""
+    stores: list[Store] = []
+
+    async def opened(database: str | Path, settings: Settings) -> Store:
+        return await Store.open(database, settings)
+
+    def open_store(database: str | Path, settings: Settings = UNCACHED) -> Store:
+        stores.append(versus.run(opened(database, settings)))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        versus.run(store.close())
 
 
 @pytest.fixture(scope="session")

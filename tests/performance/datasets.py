@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from socrates.database.migrations import head_revision
 from socrates.v1.importer import convert
 from socrates.v1.layout import TABLES_OF, Row
 from socrates.v1.reader import SourceRow
@@ -32,8 +33,9 @@ from tests.support.v1_files import V1File, generated_project, words
 from tests.support.v1_records import CREATED, UPDATED
 
 DATA = REPOSITORY / "build" / "bench" / "data"
-VERSION = 1
-"""Part of the cache's key: raise it with every change of what is generated."""
+VERSION = f"1-{head_revision()}"
+"""Part of the name under which data is kept: raise the number with every change of what is generated. A new revision
+makes the data anew, for a store refuses any other."""
 
 ADA = "ada"
 ADA_OWNS, ADA_HELPS = 20, 5

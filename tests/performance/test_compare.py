@@ -17,21 +17,25 @@ from rich.console import Console
 from tests.performance.compare import (
     MINIMUM,
     QUICK_ROUNDS,
-    AtLeast,
-    AtMost,
-    GrowthUnder,
-    NoTarget,
     Row,
     Side,
-    Target,
     Times,
-    Under,
     Versus,
-    duration,
     exponent_of,
     in_turn,
     print_table,
     write_report,
+)
+from tests.performance.targets import (
+    AtLeast,
+    AtMost,
+    GrowthUnder,
+    NoTarget,
+    ShareOver,
+    ShareUpTo,
+    Target,
+    Under,
+    duration,
 )
 from tests.support.migrate import REPOSITORY
 
@@ -289,3 +293,18 @@ def test_a_quick_run_of_the_ladder_prints_a_table_and_writes_the_report(tmp_path
         assert row["id"] in run.stdout
         assert row["ours_seconds"] > 0
         assert row["n"] == QUICK_ROUNDS
+
+
+def test_a_share_is_shown_as_the_ratio_with_the_times_beside_it(versus: Versus, rows: dict[str, Row]) -> None:
+    ours, baseline = Times([1.0, 3.0, 2.0]), Times([5.0])
+    versus.share(id="hits", what="hits", share=0.6, ours=ours, baseline=baseline, target=ShareOver(0.6))
+    versus.share(id="memory", what="memory", share=1.0, ours=ours, baseline=None, target=ShareUpTo(1))
+    hits, memory = rows["hits"], rows["memory"]
+    assert (hits.ratio, hits.ours_seconds, hits.baseline_seconds, hits.n) == (0.6, 2.0, 5.0, 3)
+    assert (hits.target, hits.holds) == ("over 60%", False)
+    assert (memory.target, memory.holds, memory.baseline_seconds) == ("at most 100%", True, None)
+
+
+def test_a_share_beyond_its_target_does_and_does_not_hold() -> None:
+    assert ShareOver(0.6).holds(0.61)
+    assert not ShareUpTo(1).holds(1.01)

@@ -32,6 +32,7 @@ READS = calls_of(
     {
         "projects.summary": takes(PROJECT),
         "projects.details": takes(PROJECT),
+        "projects.context": takes(PROJECT),
         "projects.for_user": takes(
             USER,
             archived=maybe(FLAG),
@@ -57,6 +58,7 @@ READS = calls_of(
         "conversations.count": takes(PROJECT),
         "conversations.export": takes(PROJECT, batch=_COUNT),
         "users.get": takes(USER),
+        "users.subscription": takes(USER),
         "users.exists": takes(USER),
         "users.archived": takes(**_PAGE),
         "users.export": takes(USER),
@@ -157,6 +159,7 @@ def _project(project_id: str, needles: Iterable[str]) -> Iterator[Call]:
     for method in ("summary", "phase_scores", "category_scores", "specs", "maturity_events", "analytics"):
         yield Call(f"projects.{method}", (project_id,))
     yield Call("projects.members", (project_id,), {"include_inactive": True})
+    yield Call("projects.context", (project_id,))
     yield Call("projects.pending_questions", (project_id,))
     yield Call("conversations.count", (project_id,))
     yield Call("conversations.export", (project_id, 2))
@@ -172,6 +175,7 @@ def _project(project_id: str, needles: Iterable[str]) -> Iterator[Call]:
 
 
 def _person(username: str) -> Iterator[Call]:
+    yield Call("users.subscription", (username,))
     yield Call("users.exists", (username,))
     yield Call("users.export", (username,))
     yield Call("users.erasure_plan", (username,))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import socrates
-from socrates import config, errors
+from socrates import caching, config, errors
 
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = ["sqlalchemy", "pydantic", "pydantic_settings", "alembic", "rich", "typer", "aiosqlite", "asyncio", "sqlite3"]
@@ -32,6 +32,7 @@ def test_the_public_names_are_these() -> None:
     assert set(socrates.__all__) == {
         "AlreadyExistsError",
         "BusyError",
+        "CacheConfig",
         "ClosedError",
         "ConfigurationError",
         "ConflictError",
@@ -52,6 +53,7 @@ def test_the_public_names_are_these() -> None:
         "ThrottledError",
         "UnitOfWork",
         "__version__",
+        "bypassed",
     }
     assert dir(socrates) == sorted(socrates.__all__)
 
@@ -63,6 +65,8 @@ def test_every_public_name_can_be_had(name: str) -> None:
 
 def test_public_names_are_the_things_themselves() -> None:
     assert socrates.Settings is config.Settings
+    assert socrates.CacheConfig is config.CacheConfig
+    assert socrates.bypassed is caching.bypassed
     assert socrates.MigrationError is errors.MigrationError
 
 

@@ -1,14 +1,14 @@
 """Projects: each is held as its details are read."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 
 from socrates.errors import AlreadyExistsError, ConflictError, InvalidValueError
 from socrates.frozen import FrozenDict, freeze
 from socrates.repositories.projects import ProjectUpdate
-from socrates.views import Analytics, Member, PhaseScore, ProjectDetails, ProjectSummary
+from socrates.views import Analytics, Member, PhaseScore, ProjectContext, ProjectDetails, ProjectSummary
 from tests.stateful.model.maturity import Maturity
 from tests.stateful.model.state import BEFORE_ALL, State, known, page
 from tests.stateful.model.team import Team
@@ -25,6 +25,11 @@ class Projects(Team, Maturity):
 
     def details(self, project_id: str) -> ProjectDetails:
         return self.a_project(project_id)
+
+    def context(self, project_id: str) -> ProjectContext:
+        details = self.a_project(project_id)
+        shown = {name: getattr(part, name) for part in (details.summary, details) for name in _names(part)}
+        return ProjectContext(*(shown[name] for name in _names(ProjectContext)))
 
     def for_user(
         self,
@@ -162,3 +167,7 @@ def delete_project(state: State, project_id: str) -> None:
         each.summary.id: each for each in state.documents.values() if each.summary.project_id != project_id
     }
     state.suggestions = {each.id: each for each in state.suggestions.values() if each.project_id != project_id}
+
+
+def _names(view: Any) -> list[str]:
+    return [field.name for field in fields(view)]

@@ -1,13 +1,13 @@
 """People: records by name."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
 from socrates.errors import AlreadyExistsError, InvalidValueError, QuotaExceededError, UserNotFoundError
 from socrates.frozen import FrozenDict, freeze
 from socrates.personal import DeletedUser, ErasurePlan
-from socrates.views import ArchivedUser, ProjectDetails, User
+from socrates.views import ArchivedUser, ProjectDetails, Subscription, User
 from tests.stateful.model.person import erasure_of, held_on, rename
 from tests.stateful.model.projects import delete_project
 from tests.stateful.model.state import BEFORE_ALL, Face, known, page
@@ -28,6 +28,10 @@ class Users(Face):
         if username not in self.state.users:
             raise UserNotFoundError(username)
         return self.state.users[username]
+
+    def subscription(self, username: str) -> Subscription:
+        user = self.get(username)
+        return Subscription(**{field.name: getattr(user, field.name) for field in fields(Subscription)})
 
     def exists(self, username: str) -> bool:
         return username in self.state.users

@@ -1,0 +1,1 @@
+"""The general cache, without a database."""
