@@ -126,6 +126,7 @@ def _of_user(store: Store, user: str, exists: bool) -> Iterator[_Read]:
     yield "users.exists", partial(store.users.exists, user)
     if exists:  # an owner need not be a user
         yield "users.get", partial(store.users.get, user)
+        yield "users.subscription", partial(store.users.subscription, user)
     yield "projects.for_user", partial(store.projects.for_user, user)
     yield "learning.effectiveness_of", partial(store.learning.effectiveness_of, user)
     yield "learning.patterns_of", partial(store.learning.patterns_of, user)
@@ -135,6 +136,7 @@ def _of_user(store: Store, user: str, exists: bool) -> Iterator[_Read]:
 def _of_project(store: Store, project_id: str) -> Iterator[_Read]:
     yield "projects.summary", partial(store.projects.summary, project_id)
     yield "projects.details", partial(store.projects.details, project_id)
+    yield "projects.context", partial(store.projects.context, project_id)
     yield "projects.members", partial(store.projects.members, project_id)
     yield "conversations.last", partial(store.conversations.last, project_id, _MESSAGES)
     yield "notes.for_project", partial(store.notes.for_project, project_id)

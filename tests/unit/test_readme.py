@@ -51,7 +51,7 @@ def test_the_cache_of_the_sample_does_what_stands_there(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*command.removeprefix("$ socrates ").split()[:2], str(path)])
     printed = result.stdout.splitlines()
     assert counts(printed) == counts(shown)
-    assert len(counts(shown)) == 13
+    assert len(counts(shown)) == 15
     assert printed[0].removeprefix(str(path)) == shown[0].removeprefix("/home/ada/projects.db")
     assert printed[-1] == shown[-1]
 

@@ -16,7 +16,7 @@ VIEWS = [
     each
     for module in (views, personal)
     for each in vars(module).values()
-    if isinstance(each, type) and each.__module__ == module.__name__
+    if isinstance(each, type) and each.__module__.startswith(module.__name__)
 ]
 SCALARS = {str, int, float, bool, bytes, datetime, date, Decimal, type(None)}
 SECRETS = {"passcode_hash", "encrypted_key", "key_hash"}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from socrates.caching import bypassed, cached
+from socrates.caching.cache import ABSENT
 from tests.unit.caching.support import Clock, Library, by_author, new_cache
 
 
@@ -112,3 +113,27 @@ async def test_an_is_current_that_raises_is_heard_and_breaks_nothing() -> None:
 def test_a_cache_that_could_keep_nothing_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a cache needs bounds"):
         new_cache(**wrong)
+
+
+async def test_tags_are_found_however_the_arguments_are_given() -> None:
+    library = Library()
+    library.shelf["Ada"] = ("Notes",)
+    assert await library.by(author="Ada") == ("Notes",)
+    library.shelf["Ada"] = ()
+    library.kept.invalidate([("author", "Ada")])
+    assert await library.by(author="Ada") == ()
+
+
+async def test_calls_that_are_not_to_be_kept_go_past_the_cache() -> None:
+    class Choosy(Library):
+        @cached("choosy", tags=by_author, only=lambda author: author != "Ada")
+        async def chosen(self, author: str) -> Any:
+            return await self.by(author)
+
+    library = Choosy()
+    library.shelf["Ada"] = library.shelf["Bob"] = ("Notes",)
+    for author in ("Ada", "Ada", "Bob", "Bob"):
+        assert await library.chosen(author) == ("Notes",)
+    assert Choosy.chosen.kept(library, "Ada") is ABSENT  # type: ignore[attr-defined]
+    assert Choosy.chosen.kept(library, "Bob") == ("Notes",)  # type: ignore[attr-defined]
+    assert (library.kept.stats()["choosy"].misses, library.kept.stats()["choosy"].entries) == (1, 1)

@@ -116,3 +116,18 @@ def test_nothing_of_a_dropped_entry_is_left() -> None:
         index = {(tag, key) for tag, keys in entries._keys_by_tag.items() for key in keys}
         assert index == {(tag, key) for key, each in entries._items() for tag in each.tags}
         assert all(entries._keys_by_tag.values())
+
+
+def test_what_most_of_the_entries_leave_behind_is_as_it_was() -> None:
+    entries = Entries(1000, 20, Clock())
+    for number in range(10):
+        entries.keep((str(number),), entry(number, 100))
+    entries.find(("3",))
+    gone = {(str(number),) for number in range(10) if number not in (3, 4, 5)}
+    entries.drop(gone)
+    assert kept(entries) == {"3", "4", "5"}
+    assert (entries.tagged([100]), entries.tagged([3])) == ({("3",), ("4",), ("5",)}, {("3",)})
+    assert entries.tagged([0]) == set()
+    for number in range(18):
+        removed = entries.keep((f"new {number}",), entry())
+    assert removed.for_entries == [("4",)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from socrates.caching import typed_key
+from socrates.caching import size_of, typed_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +97,12 @@ def test_an_argument_that_can_be_changed_is_refused_by_the_name_of_the_method(va
         typed_key("books.by", (value,), {})
     with pytest.raises(TypeError, match=r"books\.by is cached"):
         typed_key("books.by", (), {"named": value})
+
+
+def test_a_text_of_another_class_is_a_key_of_its_own() -> None:
+    class Name(str):
+        __slots__ = ()
+
+    assert typed_key("by", (Name("Ada"),), {}) == typed_key("by", (Name("Ada"),), {})
+    assert typed_key("by", (Name("Ada"),), {}) != typed_key("by", ("Ada",), {})
+    size_of(typed_key("by", (Name("Ada"),), {}))

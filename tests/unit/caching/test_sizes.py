@@ -125,3 +125,13 @@ def test_a_coroutine_is_refused() -> None:
     with pytest.raises(TypeError, match="a coroutine cannot be cached"):
         size_of(coroutine)
     coroutine.close()
+
+
+def test_what_is_too_large_is_not_measured_to_its_end() -> None:
+    class Opened(list[Any]):
+        """Refused, if anybody looks so far."""
+
+    deep = ("x" * 100_000, (Opened(),))
+    assert size_of(deep, enough=1_000) > 1_000
+    with pytest.raises(TypeError):
+        size_of(deep)

@@ -23,12 +23,14 @@ A_SESSION = {
     "learning.patterns_of",
     "llm.configs",
     "notes.for_project",
+    "projects.context",
     "projects.details",
     "projects.for_user",
     "projects.members",
     "projects.summary",
     "users.exists",
     "users.get",
+    "users.subscription",
 }
 OF_A_PROJECT = {name for name in A_SESSION if name.startswith(("conv", "notes", "projects."))} - {"projects.for_user"}
 
@@ -93,7 +95,7 @@ def test_it_works_on_postgresql(empty_databases: EmptyDatabases) -> None:
 def test_one_user_can_be_named(database: Path) -> None:
     assert_replayed(facts(database, "--user", "ada"), ["ada"], projects=3)
     told = facts(database, "--user", "bob")
-    assert set(told["methods"]) == A_SESSION - {"users.get"}
+    assert set(told["methods"]) == A_SESSION - {"users.get", "users.subscription"}
 
 
 def test_a_user_who_is_nowhere_is_refused(database: Path) -> None:

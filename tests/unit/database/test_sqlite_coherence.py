@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from socrates.caching import bypassed
 from socrates.config import CacheConfig
+from socrates.database import coherence
 from socrates.errors import DatabaseError
 from socrates.store import Store
 from tests.support.stores import counted, fresh_file
@@ -306,3 +307,17 @@ async def test_threads_may_ask_while_the_loop_commits(tmp_path: Path) -> None:
                 thread.join()
         assert wrong == []
         assert store.cache.total().hits
+
+
+async def test_a_unit_that_touches_too_much_to_remember_drops_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coherence, "_MOST_TAGS", 5)
+    async with library(tmp_path) as store:
+        await store.users.exists("nobody")
+        async with store.begin() as unit:
+            for number in range(6):
+                await unit.users.create(f"user {number}", "hash")
+        before = hits(store)
+        assert not await store.users.exists("nobody")
+        assert hits(store) == before

@@ -35,7 +35,7 @@ async def scans(store: Store, statements: Iterable[str], by_choice: bool = False
     """
     if is_on_sqlite(store):
         plan = await query_plan(store, statements)
-        found_before = ("subquery", "SCAN page", "SCAN dated", "SCAN undated")
+        found_before = ("subquery", "SCAN page", "SCAN dated", "SCAN undated", "SCAN items")
         harmless = (*found_before, *(f"USING INDEX {name}" for name in ALL_ARCHIVED))
         return [
             step for step in plan.splitlines() if step.startswith("SCAN") and not any(part in step for part in harmless)

@@ -38,6 +38,7 @@ async def _summary(project_id: str) -> Any:
 READS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "summary": lambda store: store.projects.summary("p"),
     "details": lambda store: store.projects.details("p"),
+    "context": lambda store: store.projects.context("p"),
     "archived, first page": lambda store: store.projects.archived(),
     "count_owned": lambda store: store.projects.count_owned("ada"),
     "count_owned, both kinds": lambda store: store.projects.count_owned("ada", archived=None),

@@ -7,7 +7,7 @@ import pytest
 from socrates.errors import AlreadyExistsError, InvalidValueError, QuotaExceededError, UserNotFoundError
 from socrates.models import Project, User
 from socrates.store import Store
-from socrates.views import ArchivedUser
+from socrates.views import ArchivedUser, Subscription
 from tests.support.stores import counted, fresh_store
 from tests.unit.repositories.plans import columns_written, query_plan, scans
 from tests.unit.repositories.rows import THEN, put_project, put_users, stored
@@ -332,3 +332,19 @@ async def test_writes_cost_a_constant_number_of_statements(tmp_path: Path) -> No
                             await unit.users.restore("ada")
             cost.must_be(*costs)
             assert await scans(store, cost.statements) == []
+
+
+async def test_a_subscription_is_read_without_what_is_used_of_it(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        async with store.begin() as unit:
+            user = await unit.users.create("ada", "h4sh", subscription_tier="pro", subscription_end=NEXT_MONTH)
+        before = await store.users.subscription("ada")
+        assert before == Subscription("ada", "pro", "active", user.subscription_start, NEXT_MONTH)
+        async with store.begin() as unit:
+            await unit.users.use_question("ada", None, next_reset=NEXT_MONTH, at=THEN)
+        assert await store.users.subscription("ada") is before
+        async with store.begin() as unit:
+            await unit.users.update("ada", subscription_status="cancelled")
+        assert (await store.users.subscription("ada")).subscription_status == "cancelled"
+        with pytest.raises(UserNotFoundError):
+            await store.users.subscription("bob")

@@ -1,0 +1,54 @@
+"""What reads return: frozen, without lists, safe to cache, to share between tasks and to send.
+
+Times are aware UTC. A field that v1 wrote may be None where its number was NaN or its time unreadable (rules V4 and V18
+of the v1 format); the types say where. `extra` holds what v1 wrote and no column knows.
+"""
+
+from socrates.views.conversation import Message, MessageHit
+from socrates.views.knowledge import Document, DocumentSummary, Suggestion, SuggestionCounts
+from socrates.views.learning import BehaviorPattern, QuestionEffectiveness
+from socrates.views.llm import ProviderConfig, StoredKey, Usage, UsageOfDay, UsageTotals
+from socrates.views.project import (
+    Analytics,
+    CategoryScore,
+    MaturityEvent,
+    Member,
+    Note,
+    PendingQuestion,
+    PhaseScore,
+    ProjectContext,
+    ProjectDetails,
+    ProjectSummary,
+    Spec,
+)
+from socrates.views.user import ArchivedUser, Subscription, User
+
+__all__ = [
+    "Analytics",
+    "ArchivedUser",
+    "BehaviorPattern",
+    "CategoryScore",
+    "Document",
+    "DocumentSummary",
+    "MaturityEvent",
+    "Member",
+    "Message",
+    "MessageHit",
+    "Note",
+    "PendingQuestion",
+    "PhaseScore",
+    "ProjectContext",
+    "ProjectDetails",
+    "ProjectSummary",
+    "ProviderConfig",
+    "QuestionEffectiveness",
+    "Spec",
+    "StoredKey",
+    "Subscription",
+    "Suggestion",
+    "SuggestionCounts",
+    "Usage",
+    "UsageOfDay",
+    "UsageTotals",
+    "User",
+]
