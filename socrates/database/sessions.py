@@ -160,7 +160,7 @@ class WriteSession(AsyncSession):
     def _coherent_commit(self) -> AbstractContextManager[None]:
         if self._coherence is None or not self.sync_session.in_transaction():
             return nullcontext()
-        return self._coherence.committing(self.sync_session.connection())
+        return self._coherence.committing(self._connection or self.sync_session.connection())
 
     async def abandon(self) -> None:
         """Roll back and close."""

@@ -1,9 +1,9 @@
 """Notices the commits of other processes on a SQLite file by `PRAGMA data_version`, exactly and without a write.
 
 The pragma gives a connection a number that others' commits raise. An idle connection of ours is asked before every hit.
-It also sees the commits of our own writer, and of several commits it may see one change. So the writer is asked too, as
-each transaction of ours begins and after its commit: it sees foreign commits only. Did it see none, what the idle
-connection saw was ours.
+It also sees the commits of our own writer, and of several commits it may see one change. So after each commit of ours
+the writer is asked too: it sees foreign commits only. Did it see none since the last time, what the idle connection saw
+was ours.
 """
 
 import sqlite3
@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -20,23 +19,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from socrates.config import CacheConfig
 from socrates.database.coherence import Coherence
 from socrates.database.dependencies import Dependencies, Tag
+from socrates.database.sqlite_connection import OurConnection
 from socrates.database.urls import file_uri
 
 _Version = int | None
 """None where the file cannot be asked: it is being recovered after a crash, for instance."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Beginning:
-    """Of a transaction of ours: its connection, and what that and the idle one said."""
-
-    writer: sqlite3.Connection
-    of_writer: _Version
-    of_idle: _Version
-
-
 class SQLiteCoherence(Coherence):
     """Asks in the event loop's thread: the answer takes 2 µs, where crossing to another thread takes 50.
+
+    After a commit, both connections are asked in the writer's own thread, where the commit itself is made.
 
     `_seen` is the version of which the cache holds nothing that is older. It is set after the cache was cleared, and
     versions only grow: whatever two threads do at once, a hit was asked for when `_seen` was the file's own version.
@@ -54,8 +47,11 @@ class SQLiteCoherence(Coherence):
         self._trusted = config.cache_trusted_ms / 1000
         self._trusted_until = 0.0
         self._seen = self._asked()
-        self._beginning: _Beginning | None = None
+        self._writer: sqlite3.Connection | None = None
+        self._of_writer: _Version = None
+        self._after_commit: tuple[_Version, _Version] | None = None
         self._committing = False
+        self._unannounced = False
 
     def is_current(self) -> bool:
         """See `Coherence`. False while a commit of ours is under way that the idle connection saw already."""
@@ -67,41 +63,60 @@ class SQLiteCoherence(Coherence):
         if version != self._seen:
             if self._committing:
                 return False
-            self.cache.clear()
-            self._seen = version
+            self._drop_all(version)
         if self._trusted:
             self._trusted_until = time.monotonic() + self._trusted
         return True
 
     def _began(self, connection: Connection) -> None:
-        writer = _raw(connection)
+        """Learn what a new connection of the writer starts from."""
+        writer: OurConnection = connection.connection.driver_connection._conn  # type: ignore[union-attr]
+        if writer is self._writer:
+            return
+        self._writer = writer
+        writer.after_commit = self._ask_both
         # The writer first: a commit of somebody's in between is then seen by it later.
-        of_writer = _version(writer)
-        self._beginning = _Beginning(writer, of_writer, self._asked())
+        self._of_writer = _version(writer)
+        version = self._asked()
+        if version != self._seen:
+            self._drop_all(version)
+
+    def _ask_both(self, writer: sqlite3.Connection) -> None:
+        """Called after every commit of the writer, in its thread."""
+        # The idle connection first: a commit of somebody's in between is then seen by the writer.
+        self._after_commit = self._asked(), _version(writer)
+        self._unannounced |= not self._committing
 
     @contextmanager
     def _around_commit(self, connection: Connection, touched: set[Tag]) -> Iterator[None]:
         with self.cache.changing(touched):
             self._committing = True
+            self._after_commit = None
             try:
                 yield
                 self._absorb()
+            except BaseException:
+                # It may have happened; and the connection is asked what it starts from before it is used again.
+                self._writer = None
+                raise
             finally:
                 self._committing = False
 
     def _absorb(self) -> None:
-        """Take what the idle connection has seen for our own commit, if nobody else has committed.
-
-        Otherwise it is left for the next hit to find, and so it is where the commit failed: it may have happened.
-        """
-        began = self._beginning
-        # The idle connection first: a commit of somebody's in between is then seen by the writer.
-        version = self._asked()
-        if began is None or None in (version, began.of_writer):
-            return
-        # Others may have committed before ours began: of that the writer knows nothing.
-        if began.of_idle == self._seen and _version(began.writer) == began.of_writer:
+        """Take what the idle connection has seen for our own commit, or drop everything where it was not only that."""
+        if self._after_commit is None:
+            return  # nothing had been sent, so there was nothing to commit
+        version, of_writer = self._after_commit
+        ours = of_writer == self._of_writer and not self._unannounced and None not in (version, of_writer)
+        self._of_writer, self._unannounced = of_writer, False
+        if ours:
             self._seen = version
+        else:
+            self._drop_all(version)
+
+    def _drop_all(self, version: _Version) -> None:
+        self.cache.clear()
+        self._seen = version
 
     async def close(self) -> None:
         """See `Coherence`."""
@@ -119,8 +134,3 @@ def _version(connection: sqlite3.Connection) -> _Version:
     except sqlite3.Error:  # closed, too: whoever asks goes past the cache, and is told by the database
         return None
     return int(version)
-
-
-def _raw(connection: Connection) -> sqlite3.Connection:
-    raw: sqlite3.Connection = connection.connection.driver_connection._conn  # type: ignore[union-attr]
-    return raw

@@ -4,6 +4,7 @@ All of it happens while the connection is made, in its own thread: a pragma set 
 """
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Literal
@@ -39,7 +40,26 @@ READER = (
 )
 
 
-def connection_class(role: Role, synchronous: str) -> type[sqlite3.Connection]:
+class OurConnection(sqlite3.Connection):
+    """A connection that tells of its commits, and closes whatever is still being read."""
+
+    after_commit: Callable[[sqlite3.Connection], None] | None = None
+    """Called with the connection after each commit, in the connection's own thread. It must not raise."""
+
+    def commit(self) -> None:
+        super().commit()
+        if self.after_commit is not None:
+            self.after_commit(self)
+
+    def close(self) -> None:
+        # A cursor that is still being read keeps SQLite from ending the transaction when its connection is closed,
+        # and the traceback of a cancelled task keeps such cursors of the stock driver.
+        with suppress(sqlite3.Error):  # it may be closed already, and closing rolls back what it can as well
+            self.rollback()
+        super().close()
+
+
+def connection_class(role: Role, synchronous: str) -> type[OurConnection]:
     """A class for `sqlite3.connect(factory=…)` whose connections are ready to use.
 
     `synchronous` NORMAL means that in WAL mode a commit does not wait for the disk: a crash of the program loses
@@ -47,20 +67,13 @@ def connection_class(role: Role, synchronous: str) -> type[sqlite3.Connection]:
     """
     pragmas = (*BOTH, f"PRAGMA synchronous = {synchronous}", *WRITER) if role == "writer" else (*BOTH, *READER)
 
-    class Connection(sqlite3.Connection):
+    class Connection(OurConnection):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             for pragma in pragmas:
                 self.execute(pragma).close()
             self.create_function("contains_folded", 2, _contains_folded, deterministic=True)
             self.create_aggregate("decimal_sum", 1, _DecimalSum)  # type: ignore[arg-type]
-
-        def close(self) -> None:
-            # A cursor that is still being read keeps SQLite from ending the transaction when its connection is closed,
-            # and the traceback of a cancelled task keeps such cursors of the stock driver.
-            with suppress(sqlite3.Error):  # it may be closed already, and closing rolls back what it can as well
-                self.rollback()
-            super().close()
 
     return Connection
 

@@ -7,6 +7,7 @@ from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from socrates.caching import Cache
+from socrates.database.sqlite_coherence import SQLiteCoherence
 from tests.caching.machine import CacheMachine
 from tests.caching.reads import CACHED
 from tests.caching.second_process import SecondProcess, second_process
@@ -77,7 +78,19 @@ def test_a_load_that_is_kept_though_it_was_overtaken_is_found(
 ) -> None:
     monkeypatch.setattr(Cache, "_was_overtaken", lambda *_: False)
     with pytest.raises(AssertionError, match="should"):
-        run(other, 0, phases=(Phase.generate,), examples=5 * EXAMPLES)
+        run(other, 1, phases=(Phase.generate,), examples=5 * EXAMPLES)
+
+
+def test_a_commit_of_others_that_is_taken_for_our_own_is_found(
+    other: SecondProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absorb(coherence: SQLiteCoherence) -> None:
+        if coherence._after_commit is not None:
+            coherence._seen = coherence._after_commit[0]
+
+    monkeypatch.setattr(SQLiteCoherence, "_absorb", absorb)
+    with pytest.raises(AssertionError, match="should"):
+        run(other, 1, phases=(Phase.generate,), examples=5 * EXAMPLES)
 
 
 def test_every_cached_read_is_one_that_is_drawn() -> None:

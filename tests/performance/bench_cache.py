@@ -116,7 +116,7 @@ def test_miss(versus: Versus, usual: Case, open_store: OpenStore, quick: bool, n
         what=f"{what}: a miss, beside the same without a cache",
         ours=missing,
         baseline=uncached,
-        target=AtMost(1.5),
+        target=AtMost(2),
     )
 
 
@@ -135,7 +135,7 @@ def test_append(versus: Versus, writers: tuple[Store, Store], usual: Case) -> No
         what="append a message, SQLite: a cache kept true, beside none",
         ours=coherent,
         baseline=plain,
-        target=AtMost(1.1),
+        target=AtMost(1.25),
     )
 
 
@@ -156,7 +156,7 @@ def test_append_to_what_is_cached(versus: Versus, writers: tuple[Store, Store], 
         what="append a message to a project that is cached, SQLite, beside no cache",
         ours=coherent,
         baseline=plain,
-        target=AtMost(1.1),
+        target=AtMost(1.25),
         rounds=100,
     )
 
