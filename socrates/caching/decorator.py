@@ -62,6 +62,8 @@ def cached(
                 return found
 
             def tags_of(result: T) -> Iterable[Tag]:
+                if not named:
+                    return tags(result, *arguments)
                 # By place where that can be, however the caller gave them.
                 bound = parameters.bind(self, *arguments, **named)
                 return tags(result, *bound.args[1:], **bound.kwargs)
