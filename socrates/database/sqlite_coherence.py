@@ -27,7 +27,7 @@ _Version = int | None
 
 
 class SQLiteCoherence(Coherence):
-    """Asks in the event loop's thread: the answer takes 2 µs, where crossing to another thread takes 50.
+    """Asks in the caller's thread: the answer takes 2 µs, where crossing to another thread takes 50.
 
     After a commit, both connections are asked in the writer's own thread, where the commit itself is made.
 

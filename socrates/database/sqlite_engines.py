@@ -88,7 +88,7 @@ def _engine(path: Path, settings: Settings, role: Role, **options: Any) -> Async
     connect: dict[str, Any] = {
         "factory": connection_class(role, settings.sqlite_synchronous),
         "cached_statements": _CACHED_STATEMENTS,
-        # Between two units of work the event loop asks the writer's connection for its version, without a crossing.
+        # As the first unit of work begins on it, the event loop asks the writer's connection what it starts from.
         "check_same_thread": role == "reader",
         # The stock driver cannot try again, so there SQLite does all the waiting.
         "timeout": settings.lock_timeout if stock else ONE_HOP_BUSY_MS / 1000,
