@@ -89,7 +89,7 @@ async def test_a_deadlock_in_a_single_unit_is_told_and_stores_nothing_of_it(empt
         assert "Store.transact" in str(next(each for each in found if each))
         winner = "ab"[found.index(None)]
         assert await stored(store) == {"a": [f"{winner} first"], "b": [f"{winner} first"]}
-        assert_idle(url)
+        await assert_idle(url)
 
 
 async def test_a_unit_is_not_run_again_for_ever(empty_databases: EmptyDatabases) -> None:

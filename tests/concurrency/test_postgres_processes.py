@@ -92,4 +92,4 @@ async def test_a_process_is_killed_in_a_unit_that_another_waits_for(empty_databa
             other.kill()
             await asyncio.wait_for(waiting, 60)
             assert contents(url) == ["afterwards"]
-        assert_idle(url)
+        await assert_idle(url)

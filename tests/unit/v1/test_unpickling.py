@@ -111,7 +111,6 @@ def test_every_sample_blob_loads() -> None:
         Decimal("-0"),
         Decimal("1E+5000"),
         Decimal("1" * 400),
-        {1, "a", None},
         -(2**63),
         2**64,
         "\ud800 alone",
@@ -122,6 +121,12 @@ def test_every_sample_blob_loads() -> None:
 def test_rare_values_come_back_the_same(value: object) -> None:
     loaded = load(pickle.dumps({"k": value}, 4))["k"]
     assert (type(loaded), str(loaded), loaded) == (type(value), str(value), value)
+
+
+def test_a_set_comes_back_the_same() -> None:
+    value = {1, "a", None}  # how it prints depends on the order of its members' hashes, which differ by process
+    loaded = load(pickle.dumps({"k": value}, 4))["k"]
+    assert (type(loaded), loaded) == (set, value)
 
 
 def test_the_deepest_data_that_is_allowed_loads() -> None:
