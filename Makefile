@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 CORE := $(VENV)/.core
 FULL := $(VENV)/.full
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The build for CPUs: what sentence-transformers would take by itself comes with gigabytes for graphics cards.
+TORCH := torch==2.13.0
 BENCH := $(BIN)/python -m pytest tests/performance -o python_files='bench_*.py' --benchmark-quiet
 SAMPLE := tests/support/v1_samples/nine-tables.db
 
@@ -23,7 +25,7 @@ $(CORE): pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(FULL): pyproject.toml | $(VENV)/bin/python
-	$(PIP) -e '.[dev]'
+	$(PIP) $(TORCH) -e '.[dev]'
 	@touch $(CORE) $@
 
 run: $(CORE) ## Upgrade a database that v1 wrote, check it, and walk through it

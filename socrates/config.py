@@ -22,11 +22,14 @@ EMBEDDING_CACHE_SIZE: Final = 10_000
 SEARCH_RESULT_CACHE_SIZE: Final = 1_000
 """How many results of searches are kept, by default; as the plan has it."""
 
+DEFAULT_MODEL: Final = "all-MiniLM-L6-v2"
+"""v1's model of vectors: 384 dimensions, texts of up to 256 tokens; what is longer is cut."""
+
 _PREFIX = "SOCRATES_"
 _MEGABYTE = 1_000_000
 
-_SHARE_OF_READS = 0.6
-"""Of the bytes that all caches may take; the others are for vectors and search results."""
+_SHARE_OF_READS, _SHARE_OF_SEARCHES, _SHARE_OF_VECTORS = 0.6, 0.2, 0.2
+"""Of the bytes that all caches may take. 10,000 vectors of 384 numbers are 16 MB, 1,000 results of searches 10 MB."""
 
 _KINDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most"}
@@ -106,6 +109,16 @@ class CacheConfig(_FromEnvironment):
         """What the results of reads may take."""
         return int(self.max_cache_size_mb * _MEGABYTE * _SHARE_OF_READS)
 
+    @property
+    def search_cache_bytes(self) -> int:
+        """What the results of searches may take."""
+        return int(self.max_cache_size_mb * _MEGABYTE * _SHARE_OF_SEARCHES)
+
+    @property
+    def embedding_cache_bytes(self) -> int:
+        """What vectors may take."""
+        return int(self.max_cache_size_mb * _MEGABYTE * _SHARE_OF_VECTORS)
+
 
 class Settings(_FromEnvironment):
     """What the environment says. An explicit argument wins over the environment, and that over the default."""
@@ -142,6 +155,24 @@ class Settings(_FromEnvironment):
     encryption_key: SecretStr | None = Field(
         default=None, description="the secret under which API keys are encrypted; without it none can be stored"
     )
+
+    embedding_model: str = Field(
+        default=DEFAULT_MODEL, description="the model that makes vectors of texts: a name, or a directory that holds it"
+    )
+    index_dir: Path | None = Field(
+        default=None, description="where the index of knowledge lies; default beside the database, or in data_dir"
+    )
+    chroma_url: str | None = Field(
+        default=None, description="URL of a Chroma server, for several processes; then index_dir is not used"
+    )
+    search_cutoff: float = Field(
+        default=-1, ge=-1, le=1, description="the score below which a search finds nothing; -1 is no limit"
+    )
+    documents_root: Path | None = Field(
+        default=None, description="the directory that documents are read from, and never from outside; default: any"
+    )
+    max_document_mb: float = Field(default=10, gt=0, description="megabytes that one document may have")
+    max_document_chunks: int = Field(default=10_000, ge=1, description="how many parts one document may be cut into")
 
     cache_config: CacheConfig = Field(
         default_factory=CacheConfig, description="of the caches; each of its values has a variable of its own"

@@ -42,3 +42,15 @@ class NewMaturityEvent:
     event_type: str
     timestamp: datetime | None = None
     details: Mapping[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """Something to know; without an `id` it gets one that is made of its content."""
+
+    content: str
+    category: str
+    id: str | None = None
+    source: str | None = None
+    document_id: str | None = None
+    details: Mapping[Any, Any] = field(default_factory=dict)

@@ -11,9 +11,11 @@
     ├── QuotaExceededError          a limit is used up
     ├── LoginRefusedError           name and passcode do not fit together
     ├── ThrottledError              too many log-ins under this name failed; wait
+    ├── DocumentError               a document whose text cannot be read
     └── DatabaseError               the database, or the file that should be one
         ├── BusyError               somebody else held the database for longer than the caller can wait
         ├── SerializationError      two units of work got in each other's way; run it again
+        ├── KnowledgeIndexError     the index of knowledge cannot serve; the database can, and it holds everything
         ├── ClosedError             the store, or the unit of work, is closed
         ├── SchemaError             the database's schema is not the one this version works on
         ├── MigrationError          an upgrade or downgrade that was refused or rolled back
@@ -118,6 +120,10 @@ class ThrottledError(SocratesError):
         return type(self), (self.retry_after,)
 
 
+class DocumentError(SocratesError):
+    """A document's text cannot be read: it is missing, damaged, encrypted, or no text. Nothing was changed."""
+
+
 class DatabaseError(SocratesError):
     """The database, or the file that should be one, cannot serve."""
 
@@ -131,6 +137,10 @@ class SerializationError(DatabaseError):
 
     `Store.transact` runs such a unit again by itself.
     """
+
+
+class KnowledgeIndexError(DatabaseError):
+    """The index of knowledge cannot serve. It holds nothing that the database does not, and can be made anew."""
 
 
 class ClosedError(DatabaseError):

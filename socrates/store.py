@@ -31,7 +31,10 @@ from socrates.database.urls import database_url
 from socrates.errors import SerializationError, SocratesError
 from socrates.repositories.cached_rows import DEPENDENCIES
 from socrates.repositories.conversations import ConversationReads, ConversationRepository
+from socrates.repositories.embeddings import EmbeddingReads, EmbeddingRepository
+from socrates.repositories.index_work import IndexWorkReads, IndexWorkRepository
 from socrates.repositories.knowledge import KnowledgeReads, KnowledgeRepository
+from socrates.repositories.knowledge_entries import KnowledgeEntryReads, KnowledgeEntryRepository
 from socrates.repositories.learning import LearningReads, LearningRepository
 from socrates.repositories.llm import LLMReads, LLMRepository
 from socrates.repositories.login_failures import LoginFailureRepository
@@ -57,6 +60,9 @@ class UnitOfWork:
         self.notes = NoteRepository(session)
         self.learning = LearningRepository(session)
         self.knowledge = KnowledgeRepository(session)
+        self.knowledge_entries = KnowledgeEntryRepository(session)
+        self.index_work = IndexWorkRepository(session)
+        self.embeddings = EmbeddingRepository(session)
         self.llm = LLMRepository(session)
         self.login_failures = LoginFailureRepository(session)
 
@@ -82,14 +88,20 @@ class Store:
     def __init__(self, engines: Engines, settings: Settings, coherence: Coherence) -> None:
         """Use `Store.open`, which makes the file ready first."""
         self._engines = engines
-        self._settings = settings
+        self.settings = settings
+        self.file = engines.file
+        """The file of the database; None for one on a server."""
+        self.identity = engines.identity
+        """A digest that tells the database from others; it holds no secret."""
         self._coherence = coherence
         self._flight = Flight()
         self._is_closing = False
         self._writing: set[asyncio.Task[Any] | None] = set()
         self._write_turns = Turns(engines.units_at_once, settings.lock_timeout)
-        self.cache = coherence.cache
+        self.cache = coherence.reads
         """The results of reads."""
+        self.search_cache = coherence.searches
+        """The results of searches in what is known; switched on and off like `cache`."""
         turns = Turns(settings.pool_size, settings.lock_timeout)
         session = ReadSession(engines.reader, self._flight, turns, self.cache)
         self.projects = ProjectReads(session)
@@ -98,6 +110,9 @@ class Store:
         self.notes = NoteReads(session)
         self.learning = LearningReads(session)
         self.knowledge = KnowledgeReads(session)
+        self.knowledge_entries = KnowledgeEntryReads(session)
+        self.index_work = IndexWorkReads(session)
+        self.embeddings = EmbeddingReads(session)
         self.llm = LLMReads(session)
 
     @classmethod
@@ -142,7 +157,7 @@ class Store:
         `work` may therefore run several times, as the setting `transaction_attempts` says: what it does outside the
         database should bear that. Raises SerializationError after the last attempt, and whatever `work` raises.
         """
-        for attempt in range(1, self._settings.transaction_attempts):
+        for attempt in range(1, self.settings.transaction_attempts):
             try:
                 return await self._in_a_unit(work)
             except SerializationError:
@@ -167,13 +182,13 @@ class Store:
         """
         # First, or a closed store would go on to answer what it has kept.
         self._close_cache()
-        await self._flight.land(self._settings.close_timeout)
+        await self._flight.land(self.settings.close_timeout)
         await self._coherence.close()
         await self._engines.dispose()
 
     def _close_cache(self) -> None:
         total = self.cache.total()
-        self.cache.enabled = False
+        self.cache.enabled = self.search_cache.enabled = False
         if self._is_closing:
             return
         self._is_closing = True

@@ -7,6 +7,8 @@
             print(project.name)
         with store.begin() as unit:
             unit.conversations.append(project.id, NewMessage("user", "It must lend books."))
+        with sync.KnowledgeBase.open(store) as knowledge:
+            print(knowledge.search("how long may I keep a book?"))
 
 Everything is done by `socrates.store.Store`, on an event loop in a thread of its own; arguments, results and exceptions
 are its own. Threads may share a store: their reads run side by side, their units one after another. What is cached is
@@ -16,18 +18,23 @@ given out in the caller's thread; `socrates.bypassed` holds for the thread that 
 import asyncio
 import inspect
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from socrates import store
 from socrates.caching.cache import ABSENT
 from socrates.config import Settings
 from socrates.errors import ClosedError, SocratesError
+
+if TYPE_CHECKING:  # it loads numpy, which is an extra
+    from socrates.knowledge import knowledge_base
+    from socrates.knowledge.embedder import Embedder
 
 _T = TypeVar("_T")
 
@@ -40,13 +47,38 @@ _BATCH = 1000
 """Items of an asynchronous iterator fetched with one crossing between the threads."""
 
 
-class Store:
+class _Opened(ABC):
+    """Something of ours that was opened on a loop in another thread, as seen from here."""
+
+    def __init__(self, inner: Any, loop: "_LoopThread") -> None:
+        """Use `open`."""
+        self._inner = inner
+        self._loop = loop
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_Blocking(self._inner, self._loop.run), name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(_Blocking(self._inner, self._loop.run))})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Store(_Opened):
     """A database that is open, for synchronous code. Its faces are those of `socrates.store.Store`."""
 
     def __init__(self, inner: store.Store, loop: "_LoopThread") -> None:
         """Use `Store.open`."""
-        self._inner = inner
-        self._loop = loop
+        super().__init__(inner, loop)
         self._units = threading.local()
         self._closing = threading.Lock()
 
@@ -90,19 +122,27 @@ class Store:
                 finally:
                     self._loop.stop()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(_Blocking(self._inner, self._loop.run), name)
 
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *dir(_Blocking(self._inner, self._loop.run))})
+class KnowledgeBase(_Opened):
+    """What is known in one database, for synchronous code: `socrates.knowledge.knowledge_base.KnowledgeBase`.
 
-    def __enter__(self) -> Self:
-        return self
+    What it calls, such as a `progress`, it calls in the store's thread.
+    """
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    @classmethod
+    def open(cls, store: Store, embedder: "Embedder | None" = None, *, check: bool = True) -> Self:
+        """Open what is known in a store, as the other `KnowledgeBase.open` does. Close it before the store."""
+        return cls(store._loop.run(_known(store._inner, embedder, check)), store._loop)
+
+    def close(self) -> None:
+        """Let go of the index and the model. Raises ClosedError where the store is closed already."""
+        self._loop.run(self._inner.close())
+
+
+async def _known(inner: store.Store, embedder: "Embedder | None", check: bool) -> "knowledge_base.KnowledgeBase":
+    from socrates.knowledge.knowledge_base import KnowledgeBase as Knowledge  # noqa: PLC0415 - an extra
+
+    return await Knowledge.open(inner, embedder, check=check)
 
 
 async def _opened(database: str | Path | None, settings: Settings | None) -> store.Store:
@@ -307,10 +347,23 @@ class _Blocking:
             return _blocking(found, self._run)
         if inspect.isasyncgenfunction(found):
             return _iterating(found, self._run)
-        return found if callable(found) else _Blocking(found, self._run)
+        return _Blocking(found, self._run) if _has_to_be_waited_for(found.__class__) else found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+        else:
+            setattr(self._target, name, value)
 
     def __dir__(self) -> list[str]:
         return [name for name in dir(self._target) if not name.startswith("_")]
+
+
+@cache
+def _has_to_be_waited_for(kind: type) -> bool:
+    """Whether objects of a class have anything that is asynchronous; all else is given out as it is."""
+    members = (getattr(kind, name, None) for name in dir(kind) if not name.startswith("_"))
+    return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in members)
 
 
 def _blocking(method: Callable[..., Coroutine[Any, Any, _T]], run: _Run) -> Callable[..., _T]:

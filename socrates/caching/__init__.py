@@ -19,8 +19,20 @@ Nothing here knows what is cached: the package works without the rest of `socrat
 from socrates.caching.bypass import bypassed
 from socrates.caching.cache import EVERYTHING, Cache
 from socrates.caching.decorator import cached
+from socrates.caching.group import CacheGroup
 from socrates.caching.keys import Key, typed_key
 from socrates.caching.sizes import size_of
 from socrates.caching.statistics import Statistics, stats
 
-__all__ = ["EVERYTHING", "Cache", "Key", "Statistics", "bypassed", "cached", "size_of", "stats", "typed_key"]
+__all__ = [
+    "EVERYTHING",
+    "Cache",
+    "CacheGroup",
+    "Key",
+    "Statistics",
+    "bypassed",
+    "cached",
+    "size_of",
+    "stats",
+    "typed_key",
+]

@@ -1,7 +1,6 @@
 """`socrates cache`: what the cache of reads does with the data of a database."""
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,11 +8,10 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import URL, Connection, create_engine, func, select
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import URL, Connection, func, select
 
 from socrates.caching import Cache, Statistics, bypassed
-from socrates.cli.command import AsJson, Database, answer, answering, reading, require_head, say
+from socrates.cli.command import AsJson, Database, answer, answering, looking, say
 from socrates.config import Settings
 from socrates.database.urls import database_url, sqlite_path
 from socrates.errors import UserNotFoundError
@@ -53,32 +51,14 @@ def stats(database: Database = None, user: _User = None, as_json: AsJson = False
     """
     with answering(as_json):
         url = database_url(Settings(), database)
-        owners = _owners(url)
+        owners = looking(url, _owners_in)  # which makes no database, as opening would
         facts = asyncio.run(_replayed(url, owners if user is None else [user]))
         answer(facts, as_json, lambda: _print(facts))
 
 
-def _owners(url: URL) -> list[str]:
-    """Those with most projects. Raises NotRecognisedError, SchemaError or DatabaseError, or opening would make one."""
-    path = sqlite_path(url)
-    if path is None:
-        from socrates.database.copying.postgres_side import open_source  # noqa: PLC0415 - its driver is an extra
-
-        with open_source(url, Settings().lock_timeout) as side:
-            return side.look(_owners_in)
-    with reading(path) as connection:
-        require_head(connection, path)
-        return _owners_on_file(connection)
-
-
-def _owners_on_file(connection: sqlite3.Connection) -> list[str]:
-    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-    with engine.connect() as bind:
-        return _owners_in(bind)
-
-
-def _owners_in(bind: Connection) -> list[str]:
-    return list(bind.scalars(_OWNERS))
+def _owners_in(connection: Connection) -> list[str]:
+    """Those with most projects."""
+    return list(connection.scalars(_OWNERS))
 
 
 @dataclass(slots=True)

@@ -12,10 +12,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
+from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
 
 from socrates.config import Settings
 from socrates.database.migrations import current_revision, head_revision
@@ -25,6 +27,8 @@ from socrates.v1.backup import with_notes
 from socrates.v1.files import read_only
 from socrates.v1.reading import printable
 from socrates.v1.sqlite_errors import explained, sqlite_cause
+
+_T = TypeVar("_T")
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 """Exit status: what was looked for was found wanting, or something remains to be done; nothing was done; Ctrl-C. 0 is
@@ -128,6 +132,24 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         if cause is None:
             raise
         raise explained(cause, path) from error
+
+
+def looking(url: URL, work: Callable[[Connection], _T]) -> _T:
+    """What `work` finds in a database of this version, in one read transaction on either engine.
+
+    Raises NotRecognisedError, SchemaError or DatabaseError.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        from socrates.database.copying.postgres_side import open_source  # noqa: PLC0415 - its driver is an extra
+
+        with open_source(url, Settings().lock_timeout) as side:
+            return side.look(work)
+    with reading(path) as raw:
+        require_head(raw, path)
+        engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
+        with engine.connect() as connection:
+            return work(connection)
 
 
 def require_ours(connection: sqlite3.Connection, path: Path) -> None:

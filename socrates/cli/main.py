@@ -9,6 +9,7 @@ from socrates.cli.cache import app as cache
 from socrates.cli.command import REFUSED
 from socrates.cli.db import app as db
 from socrates.cli.keys import app as keys
+from socrates.cli.knowledge import app as knowledge
 from socrates.cli.tour import take_tour
 from socrates.cli.users import app as users
 from socrates.errors import SocratesError
@@ -23,6 +24,7 @@ app.add_typer(db, name="db")
 app.add_typer(keys, name="keys")
 app.add_typer(users, name="users")
 app.add_typer(cache, name="cache")
+app.add_typer(knowledge, name="knowledge")
 
 
 @app.command()

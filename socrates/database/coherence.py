@@ -1,4 +1,4 @@
-"""Keeps a cache of reads true to the database: to our own commits, and to those of other processes."""
+"""Keeps caches of reads and searches true to the database: to our own commits, and to those of other processes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from socrates.caching import EVERYTHING, Cache
+from socrates.caching import EVERYTHING, Cache, CacheGroup
 from socrates.config import CacheConfig
 from socrates.database.dependencies import Dependencies, Tag
 
@@ -19,24 +19,39 @@ _MOST_TAGS = 10_000
 
 
 class Coherence(ABC):
-    """Collects what each transaction of the writer touches, and has the cache drop it as the transaction commits.
+    """Collects what each transaction of the writer touches, and has the caches drop it as the transaction commits.
 
     How other processes' commits are noticed is the engine's matter.
     """
 
     def __init__(self, writer: AsyncEngine, config: CacheConfig, dependencies: Dependencies) -> None:
-        self.cache = Cache(
-            max_bytes=config.read_cache_bytes,
-            max_entries=config.read_cache_size,
-            lifetime=config.cache_ttl_seconds,
-            lifetimes={"context": config.context_cache_ttl_minutes * 60},
+        self.reads = self._cache(
+            config.read_cache_bytes,
+            config.read_cache_size,
+            config.cache_ttl_seconds,
+            config,
+            context=config.context_cache_ttl_minutes * 60,
+        )
+        self.searches = self._cache(
+            config.search_cache_bytes, config.search_result_cache_size, config.search_cache_ttl_seconds, config
+        )
+        self._caches = CacheGroup(self.reads, self.searches)
+        self._dependencies = dependencies
+        event.listen(writer.sync_engine, "begin", self._begin)
+        event.listen(writer.sync_engine, "before_cursor_execute", self._collect)
+
+    def _cache(
+        self, max_bytes: int, max_entries: int, lifetime: float, config: CacheConfig, **lifetimes: float
+    ) -> Cache:
+        return Cache(
+            max_bytes=max_bytes,
+            max_entries=max_entries,
+            lifetime=lifetime,
+            lifetimes=lifetimes,
             enabled=config.enable_caching,
             is_current=self.is_current,
             tag_as=self._tag_as,
         )
-        self._dependencies = dependencies
-        event.listen(writer.sync_engine, "begin", self._begin)
-        event.listen(writer.sync_engine, "before_cursor_execute", self._collect)
 
     @contextmanager
     def committing(self, connection: Connection) -> Iterator[None]:
@@ -47,7 +62,7 @@ class Coherence(ABC):
 
     @abstractmethod
     def is_current(self) -> bool:
-        """Whether what the cache keeps still holds; what another process has changed is dropped first.
+        """Whether what the caches keep still holds; what another process has changed is dropped first.
 
         False where that cannot be told at the moment. Takes microseconds.
         """

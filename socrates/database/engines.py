@@ -1,7 +1,9 @@
 """The connections of a database that is open. Which engine it is on is asked in this directory only."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -18,6 +20,17 @@ class Engines(ABC):
     writer: AsyncEngine
     reader: AsyncEngine
     units_at_once: int
+
+    @property
+    @abstractmethod
+    def file(self) -> Path | None:
+        """The file of the database; None for one on a server."""
+
+    @property
+    def identity(self) -> str:
+        """A digest that tells the database from others: of its file's path, or its server and name. Holds no secret."""
+        place = self.writer.url.set(username=None, password=None) if self.file is None else self.file.resolve()
+        return hashlib.sha256(str(place).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def write_session(self, coherence: Coherence | None = None) -> WriteSession:
         """The session of one unit of work; `coherence` keeps a cache true to it."""

@@ -50,7 +50,7 @@ class PostgresCoherence(Coherence):
         """`connect` makes the connection to listen on."""
         super().__init__(writer, config, dependencies)
         self._sender = _new_sender()
-        self._listener = Listener(connect, CHANNEL, self._hear, self.cache.clear)
+        self._listener = Listener(connect, CHANNEL, self._hear, self._caches.clear)
 
     async def listen(self) -> None:
         """Begin to listen. Raises DatabaseError or ConfigurationError, as for any connection."""
@@ -68,7 +68,7 @@ class PostgresCoherence(Coherence):
     def _around_commit(self, connection: Connection, touched: set[Tag]) -> Iterator[None]:
         if touched:
             _notify(connection, self._payload(touched))
-        with self.cache.changing(touched):
+        with self._caches.changing(touched):
             try:
                 yield
             except BaseException:
@@ -91,9 +91,9 @@ class PostgresCoherence(Coherence):
         understood = _PAYLOAD.fullmatch(payload)
         if understood is None:
             # Another version's, or sent by hand: something has changed.
-            self.cache.clear()
+            self._caches.clear()
         elif understood["sender"] != self._sender:
-            self.cache.invalidate_formed(understood["tags"].split())
+            self._caches.invalidate_formed(understood["tags"].split())
 
 
 def _new_sender() -> str:

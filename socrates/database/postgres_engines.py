@@ -36,6 +36,11 @@ class PostgresEngines(Engines):
 
     connect_listener: Connect
 
+    @property
+    def file(self) -> None:
+        """There is none."""
+        return None
+
     def write_session(self, coherence: Coherence | None = None) -> WriteSession:
         """A session whose units of work run beside others', and lock what they read to change it."""
         return PostgresWriteSession(self.writer, coherence)

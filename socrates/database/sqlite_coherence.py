@@ -44,6 +44,7 @@ class SQLiteCoherence(Coherence):
         )
         # Two threads in one statement of a connection would take each other's row.
         self._one_at_a_time = threading.Lock()
+        self._dropping = threading.Lock()
         self._trusted = config.cache_trusted_ms / 1000
         self._trusted_until = 0.0
         self._seen = self._asked()
@@ -54,16 +55,22 @@ class SQLiteCoherence(Coherence):
         self._unannounced = False
 
     def is_current(self) -> bool:
-        """See `Coherence`. False while a commit of ours is under way that the idle connection saw already."""
+        """See `Coherence`. False while a commit of ours is under way that the idle connection saw already, or while
+        another thread drops what is wrong."""
         if self._trusted and time.monotonic() < self._trusted_until:
             return True
         version = self._asked()
         if version is None:
             return False
         if version != self._seen:
-            if self._committing:
+            # Whoever asks has the lock of one cache, and dropping takes those of all: two that do would wait for each
+            # other.
+            if self._committing or not self._dropping.acquire(blocking=False):
                 return False
-            self._drop_all(version)
+            try:
+                self._drop_all(version)
+            finally:
+                self._dropping.release()
         if self._trusted:
             self._trusted_until = time.monotonic() + self._trusted
         return True
@@ -89,7 +96,7 @@ class SQLiteCoherence(Coherence):
 
     @contextmanager
     def _around_commit(self, connection: Connection, touched: set[Tag]) -> Iterator[None]:
-        with self.cache.changing(touched):
+        with self._caches.changing(touched):
             self._committing = True
             self._after_commit = None
             try:
@@ -115,7 +122,7 @@ class SQLiteCoherence(Coherence):
             self._drop_all(version)
 
     def _drop_all(self, version: _Version) -> None:
-        self.cache.clear()
+        self._caches.clear()
         self._seen = version
 
     async def close(self) -> None:

@@ -30,6 +30,11 @@ class SQLiteEngines(Engines):
 
     path: Path
 
+    @property
+    def file(self) -> Path:
+        """The same."""
+        return self.path
+
     async def dispose(self) -> None:
         """Close all connections, and have SQLite fold the -wal file back into the database if nobody else has it open.
 

@@ -6,7 +6,13 @@ Entities live inside a unit of work. Every relationship raises when it is read w
 from socrates.models.account import LoginFailure
 from socrates.models.base import Base
 from socrates.models.conversation import ConversationMessage
-from socrates.models.knowledge import CachedEmbedding, KnowledgeDocument, KnowledgeSuggestion
+from socrates.models.knowledge import (
+    CachedEmbedding,
+    KnowledgeDocument,
+    KnowledgeEntry,
+    KnowledgeRemoval,
+    KnowledgeSuggestion,
+)
 from socrates.models.learning import BehaviorPattern, QuestionEffectiveness
 from socrates.models.llm import APIKey, LLMProviderConfig, LLMUsage
 from socrates.models.maturity import (
@@ -45,6 +51,8 @@ __all__ = [
     "ImportNote",
     "ImportRun",
     "KnowledgeDocument",
+    "KnowledgeEntry",
+    "KnowledgeRemoval",
     "KnowledgeSuggestion",
     "LLMProviderConfig",
     "LLMUsage",

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from socrates.models.base import WITHOUT_ROWID, Base, Extra, ProjectKey, archive_index, children, position_check
 from socrates.models.conversation import ConversationMessage
-from socrates.models.knowledge import KnowledgeDocument, KnowledgeSuggestion
+from socrates.models.knowledge import KnowledgeDocument, KnowledgeEntry, KnowledgeSuggestion
 from socrates.models.maturity import (
     AnalyticsMetrics,
     CategorizedSpec,
@@ -97,6 +97,7 @@ class Project(Base):
     analytics_metrics: Mapped[AnalyticsMetrics | None] = children()
     notes: Mapped[list[ProjectNote]] = children(ProjectNote.created_at, ProjectNote.id)
     documents: Mapped[list[KnowledgeDocument]] = children(KnowledgeDocument.uploaded_at, KnowledgeDocument.id)
+    knowledge: Mapped[list[KnowledgeEntry]] = children(KnowledgeEntry.created_at, KnowledgeEntry.id)
     suggestions: Mapped[list[KnowledgeSuggestion]] = children(KnowledgeSuggestion.created_at, KnowledgeSuggestion.id)
 
 

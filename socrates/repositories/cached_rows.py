@@ -9,6 +9,7 @@ from socrates.models import (
     CategorizedSpec,
     CategoryScore,
     ConversationMessage,
+    KnowledgeEntry,
     LLMProviderConfig,
     MaturityEvent,
     PendingQuestion,
@@ -56,6 +57,8 @@ SUBSCRIPTION = Rows(
 EFFECTIVENESS = Rows(QuestionEffectiveness.user_id)
 PATTERNS = Rows(BehaviorPattern.user_id)
 PROVIDERS = Rows(LLMProviderConfig.user_id)
+KNOWN_IN_PROJECT = Rows(KnowledgeEntry.project_id)
+KNOWN_BY_SCOPE = Rows(KnowledgeEntry.scope)
 
 WHOLE_PROJECT = (
     PROJECT,
@@ -91,6 +94,8 @@ DEPENDENCIES = Dependencies(
         EFFECTIVENESS,
         PATTERNS,
         PROVIDERS,
+        KNOWN_IN_PROJECT,
+        KNOWN_BY_SCOPE,
     ]
 )
 """All of them: a cached read that depended on others would never be told of a change."""

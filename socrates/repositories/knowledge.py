@@ -8,9 +8,10 @@ from uuid import uuid4
 from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from socrates.errors import InvalidValueError, NotFoundError
-from socrates.models import KnowledgeDocument, KnowledgeSuggestion
+from socrates.models import KnowledgeDocument, KnowledgeEntry, KnowledgeSuggestion
 from socrates.repositories.base import Mapper, Repository, now, positive, table, utc
 from socrates.repositories.deletions import remember
+from socrates.repositories.forgetting import forget_entries
 from socrates.views import Document, DocumentSummary, Suggestion, SuggestionCounts
 
 Status = Literal["pending", "approved", "rejected"]
@@ -30,6 +31,7 @@ _DOCUMENT = select(*_document.columns, KnowledgeDocument.content, KnowledgeDocum
 _ADD_DOCUMENT = insert(_documents).returning(*_document.columns)
 _IS_DOCUMENT = _documents.c.id == bindparam("document_id")
 _DELETE_DOCUMENT = delete(_documents).where(_IS_DOCUMENT)
+_FORGET_ENTRIES = forget_entries(table(KnowledgeEntry).c.document_id == bindparam("document_id"))
 _REMEMBER_DELETION = remember(("knowledge_documents", select(_documents.c.id).where(_IS_DOCUMENT)))
 
 _SUGGESTION = select(*_suggestion.columns).where(KnowledgeSuggestion.id == bindparam("suggestion_id"))
@@ -191,8 +193,9 @@ class KnowledgeRepository(KnowledgeReads):
         return _document(row)
 
     async def delete_document(self, document_id: str) -> None:
-        """Delete one document. Raises NotFoundError."""
-        await self._write(_REMEMBER_DELETION, document_id=document_id, deleted_at=now())
+        """Delete one document, and the entries that were made of it. Raises NotFoundError."""
+        for statement in (_REMEMBER_DELETION, *_FORGET_ENTRIES):
+            await self._write(statement, document_id=document_id, deleted_at=now())
         if not await self._write(_DELETE_DOCUMENT, document_id=document_id):
             raise NotFoundError("document", document_id)
 

@@ -209,4 +209,6 @@ def is_part_of_a_project(part: Any) -> bool:
 
 
 def _keys_to_owners(part: Any) -> list[ForeignKey]:
-    return [key for key in part.foreign_keys if key.ondelete == "CASCADE" and is_part_of_a_project(key.column.table)]
+    keys = [key for key in part.foreign_keys if key.ondelete == "CASCADE" and is_part_of_a_project(key.column.table)]
+    # What says its project itself, and hangs on a part of a project too, hangs on one of the same.
+    return [key for key in keys if key.column.table is _projects] or keys

@@ -11,7 +11,7 @@ from sqlalchemy import CompoundSelect, bindparam, delete, func, insert, select, 
 from socrates.caching import cached
 from socrates.database.dependencies import Tag
 from socrates.errors import ConflictError, InvalidValueError, ProjectNotFoundError, SocratesError
-from socrates.models import AnalyticsMetrics, PhaseMaturityScore, Project, TeamMember
+from socrates.models import AnalyticsMetrics, KnowledgeEntry, PhaseMaturityScore, Project, TeamMember
 from socrates.repositories.base import Mapper, now, only_known, positive, table, with_next
 from socrates.repositories.cached_rows import (
     MEMBERSHIPS,
@@ -22,6 +22,7 @@ from socrates.repositories.cached_rows import (
     rows_of,
 )
 from socrates.repositories.deletions import remember_projects
+from socrates.repositories.forgetting import forget_entries
 from socrates.repositories.maturity import MaturityReads, MaturityWrites
 from socrates.repositories.pages import last_first, merged
 from socrates.repositories.project_context import CONTEXT, context_from
@@ -125,6 +126,7 @@ _ARCHIVE = _CHANGE.where(~_projects.c.is_archived)
 _RESTORE = _CHANGE.where(_projects.c.is_archived)
 _DELETE = delete(_projects).where(_ID)
 _REMEMBER_DELETION = remember_projects(_ID)
+_FORGET_ENTRIES = forget_entries(table(KnowledgeEntry).c.project_id == bindparam("project_id"))
 
 _AT_ONCE = 10_000
 """Ids in one statement: SQLite takes 32,766 parameters, PostgreSQL 32,767."""
@@ -328,7 +330,10 @@ class ProjectRepository(ProjectReads, TeamWrites, MaturityWrites):
 
     async def delete(self, project_id: str) -> None:
         """Delete the project and all that hangs on it. Raises ProjectNotFoundError."""
-        await self._write(_REMEMBER_DELETION, project_id=project_id, deleted_at=now())
+        # An entry that is added meanwhile would go with the project, and the index would not be told to forget it.
+        await self._session.hold("entries", project_id)
+        for statement in (_REMEMBER_DELETION, *_FORGET_ENTRIES):
+            await self._write(statement, project_id=project_id, deleted_at=now())
         if not await self._write(_DELETE, project_id=project_id):
             raise ProjectNotFoundError(project_id)
 

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, select, update
 
 from socrates.errors import UserNotFoundError
-from socrates.models import Project, TeamMember, User
+from socrates.models import KnowledgeEntry, Project, TeamMember, User
 from socrates.personal import DeletedUser, ErasurePlan
 from socrates.repositories.base import now, table, with_next
 from socrates.repositories.deletions import remember, remember_projects
+from socrates.repositories.forgetting import forget_entries
 from socrates.repositories.personal_data import PERSONAL, PLACES, Fate
 from socrates.repositories.user_erasure import UserErasure, new_pseudonym
 
@@ -45,6 +46,7 @@ _DELETE_PROJECTS = delete(_projects).where(_IS_OWNER).returning(_projects.c.id)
 _REMEMBER_THE_REST = remember_projects(
     _IS_OWNER, *((own.name, select(own.c.id).where(own.c.user_id == bindparam("username"))) for own in PERSONAL)
 )
+_FORGET_ENTRIES = forget_entries(table(KnowledgeEntry).c.project_id.in_(select(_projects.c.id).where(_IS_OWNER)))
 _DELETE_THE_REST = tuple(
     with_next(delete(place.table).where(place.is_the_name))
     for place in PLACES
@@ -86,7 +88,8 @@ class UserDeletion(UserErasurePlans):
         What the user wrote in other people's projects stays, under a pseudonym: messages, notes, documents, answers,
         decisions, and what was asked of the user. Texts that mention the name stay as they are. So do v1's own tables,
         which keep everything, and the account of the import as long as they are there: `erasure.remains` names them.
-        The figures are of the rows that were there before. Raises UserNotFoundError.
+        What an index of vectors holds of deleted entries goes when it is brought up to date next. The figures are of
+        the rows that were there before. Raises UserNotFoundError.
 
         Messages, notes, questions, suggestions and the extra values of projects are read as a whole, because no index
         has their authors; on SQLite other units wait meanwhile.
@@ -99,7 +102,8 @@ class UserDeletion(UserErasurePlans):
         await self._write(_REMEMBER_USER, username=username, deleted_at=now())
         await self._write(_DELETE_USER, username=username)
         await self._hand_over(heirs)
-        await self._write(_REMEMBER_THE_REST, username=username, deleted_at=now())
+        for statement in (_REMEMBER_THE_REST, *_FORGET_ENTRIES):
+            await self._write(statement, username=username, deleted_at=now())
         deleted = await self._rows(_DELETE_PROJECTS, username=username)
         for statement in _DELETE_THE_REST:
             await self._write(statement, username=username)

@@ -5,7 +5,18 @@ of the v1 format); the types say where. `extra` holds what v1 wrote and no colum
 """
 
 from socrates.views.conversation import Message, MessageHit
-from socrates.views.knowledge import Document, DocumentSummary, Suggestion, SuggestionCounts
+from socrates.views.knowledge import (
+    Document,
+    DocumentSummary,
+    Entry,
+    EntryText,
+    ImportedDocument,
+    IndexedEntry,
+    ProjectVectors,
+    SearchHit,
+    Suggestion,
+    SuggestionCounts,
+)
 from socrates.views.learning import BehaviorPattern, QuestionEffectiveness
 from socrates.views.llm import ProviderConfig, StoredKey, Usage, UsageOfDay, UsageTotals
 from socrates.views.project import (
@@ -30,6 +41,10 @@ __all__ = [
     "CategoryScore",
     "Document",
     "DocumentSummary",
+    "Entry",
+    "EntryText",
+    "ImportedDocument",
+    "IndexedEntry",
     "MaturityEvent",
     "Member",
     "Message",
@@ -40,8 +55,10 @@ __all__ = [
     "ProjectContext",
     "ProjectDetails",
     "ProjectSummary",
+    "ProjectVectors",
     "ProviderConfig",
     "QuestionEffectiveness",
+    "SearchHit",
     "Spec",
     "StoredKey",
     "Subscription",

@@ -26,6 +26,9 @@ AT = {
 }
 """The time of row n as each engine stores it."""
 
+VECTOR = {"sqlite": "zeroblob(8)", "postgres": "decode('0000000000000000', 'hex')"}
+"""A vector of two numbers, as each engine writes bytes."""
+
 Columns = Mapping[str, str]
 
 
@@ -59,7 +62,10 @@ def fill_server(url: str, share: Share) -> None:
 
 def _statements(engine: str, share: Share) -> Iterator[str]:
     for table, count, columns in (*_of_others(share.others), *_of_ada(share)):
-        texts = {name: expression.replace("{at}", AT[engine]) for name, expression in columns.items()}
+        texts = {
+            name: expression.replace("{at}", AT[engine]).replace("{vector}", VECTOR[engine])
+            for name, expression in columns.items()
+        }
         yield (
             f"INSERT INTO {table} ({', '.join(texts)})"
             f" WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {count})"
@@ -161,18 +167,33 @@ def _parts(project: str, projects: int) -> Rows:
 
 
 def _records(project: str, user: str, key: str, count: int) -> Rows:
-    """Notes with a tag, documents and suggestions of a project; calls of a model."""
+    """Notes with a tag, documents, entries of knowledge and suggestions of a project; calls of a model."""
     note = {"title": "'Fees'", "content": "'Nobody pays.'", "note_type": "'idea'", "created_by": user}
     record = {"id": key, "project_id": project}
     yield "project_notes", count, record | note | {"created_at": _DATED}
     yield "project_note_tags", count, {"note_id": key, "position": "0", "tag": "'money'"}
     document = {"user_id": user, "filename": "'a.txt'", "content": "'Nobody pays.'", "uploaded_at": _DATED}
     yield "knowledge_documents", count, record | document
+    yield "knowledge_entries", count, {**_entry(), "entry_key": key, "id": key, "project_id": project}
     texts = dict.fromkeys(("content", "category", "topic", "difficulty", "reason", "agent"), "'usual'")
     suggestion = {"status": "CASE n % 2 WHEN 0 THEN 'pending' ELSE 'approved' END", "created_at": "{at}"}
     yield "knowledge_suggestions", count, record | texts | suggestion
     call = {"provider": "'claude'", "model": "'usual'", "timestamp": _DATED, "success": "true", "total_tokens": "10"}
     yield "llm_usage", count, {"id": key, "user_id": user} | call | {"cost": "'0.0015'", "latency_ms": "900"}
+
+
+def _entry() -> Columns:
+    """What was read from one of seven files, or not from any; of a hundred one waits for the index."""
+    return dict.fromkeys(("content", "text_hash", "model"), "'usual'") | {
+        "scope": "'project'",
+        "category": "CASE n % 2 WHEN 0 THEN 'imported_document' ELSE 'usual' END",
+        "source": "CASE n % 2 WHEN 0 THEN 'file' || n % 7 END",
+        "is_indexed": "n % 100 <> 93",
+        "created_at": "{at}",
+        "updated_at": "{at}",
+        "details": "'{}'",
+        "vector": "{vector}",
+    }
 
 
 def _personal(user: str, key: str, provider: str, count: int) -> Rows:

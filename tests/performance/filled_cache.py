@@ -6,11 +6,11 @@ python -m tests.performance.filled_cache FILE MEGABYTES
 import asyncio
 import sys
 from itertools import count
-from pathlib import Path
 
 from socrates.config import CacheConfig, Settings
 from socrates.store import Store
 from tests.performance.datasets import ADA
+from tests.performance.memory import resident
 
 _SHARE_OF_READS = 0.6
 
@@ -35,13 +35,6 @@ async def read_all(store: Store, length: int) -> None:
     for project in await store.projects.for_user(ADA):
         await store.projects.details(project.id)
         await store.conversations.last(project.id, length)
-
-
-def resident(what: str) -> int:
-    """The bytes of this process in memory: VmRSS now, VmHWM at the most so far. Of the process itself: what
-    `getrusage` says begins with the parent's."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(what))
 
 
 if __name__ == "__main__":

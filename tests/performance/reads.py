@@ -47,6 +47,9 @@ ONES: dict[str, Read] = {
     "learning.find_pattern": lambda store: store.learning.find_pattern(ADA, _KEY),
     "knowledge.document": lambda store: store.knowledge.document(_KEY),
     "knowledge.suggestion": lambda store: store.knowledge.suggestion(_KEY),
+    "knowledge_entries.visible": lambda store: store.knowledge_entries.visible([_KEY], HERS),
+    "index_work.waiting": lambda store: store.index_work.waiting(PAGE),
+    "index_work.entries": lambda store: store.index_work.entries(_KEY, PAGE),
     "llm.find_config": lambda store: store.llm.find_config(ADA, "provider1"),
     "llm.find_key": lambda store: store.llm.find_key(ADA, "provider1"),
 }
@@ -70,6 +73,9 @@ WHOLES: dict[str, Read] = {
     "knowledge.documents_of_user": lambda store: store.knowledge.documents_of_user(ADA),
     "knowledge.suggestions": lambda store: store.knowledge.suggestions(HERS),
     "knowledge.suggestion_counts": lambda store: store.knowledge.suggestion_counts(HERS),
+    "knowledge_entries.entries": lambda store: store.knowledge_entries.entries(HERS),
+    "knowledge_entries.count": lambda store: store.knowledge_entries.count(HERS),
+    "knowledge_entries.documents": lambda store: store.knowledge_entries.documents(HERS),
     "llm.configs": lambda store: store.llm.configs(ADA),
     "llm.keys": lambda store: store.llm.keys(ADA),
     "llm.usage_totals": lambda store: store.llm.usage_totals(ADA),
@@ -100,6 +106,9 @@ PAGES: dict[str, Paged] = {
     "knowledge.suggestions": lambda store, limit, after: store.knowledge.suggestions(HERS, limit=limit, after=after),
     "knowledge.suggestions, every status": lambda store, limit, after: store.knowledge.suggestions(
         HERS, None, limit=limit, after=after
+    ),
+    "knowledge_entries.entries": lambda store, limit, after: store.knowledge_entries.entries(
+        HERS, limit=limit, after=after
     ),
     "llm.usage": lambda store, limit, after: store.llm.usage(ADA, limit=limit, after=after),
     "llm.usage, one provider": lambda store, limit, after: store.llm.usage(

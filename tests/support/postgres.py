@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import URL, Connection, NullPool, make_url, select
+from sqlalchemy import URL, Connection, NullPool, inspect, make_url, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from socrates.database.migrations import create_schema_on_server
@@ -184,9 +184,11 @@ def without_runs(tables: Contents) -> Contents:
 
 
 def _read(connection: Connection) -> Contents:
+    there = set(inspect(connection).get_table_names())  # of an earlier revision not all are
     return {
         name: [tuple(map(_exact, row)) for row in connection.execute(select(table).order_by(*table.primary_key))]
         for name, table in Base.metadata.tables.items()
+        if name in there
     }
 
 

@@ -68,7 +68,7 @@ def another_store(store: Store) -> AbstractAsyncContextManager[Store]:
     """A second store, as another process would have it, on the same database."""
     on_file = is_on_sqlite(store)
     database = store._engines.path if on_file else store._engines.writer.url.render_as_string(hide_password=False)
-    return Store.open(database, store._settings)
+    return Store.open(database, store.settings)
 
 
 def _refuse_what_no_type_converted(

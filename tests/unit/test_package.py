@@ -11,9 +11,11 @@ import pytest
 
 import socrates
 from socrates import caching, config, errors
+from socrates.knowledge.knowledge_base import KnowledgeBase
 
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = ["sqlalchemy", "pydantic", "pydantic_settings", "alembic", "rich", "typer", "aiosqlite", "asyncio", "sqlite3"]
+HEAVIER = {"numpy", "chromadb", "torch", "sentence_transformers", "pypdf", "docx"}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -37,9 +39,11 @@ def test_the_public_names_are_these() -> None:
         "ConfigurationError",
         "ConflictError",
         "DatabaseError",
+        "DocumentError",
         "InvalidValueError",
         "LoginRefusedError",
         "MigrationError",
+        "NewEntry",
         "NewMaturityEvent",
         "NewMessage",
         "NewSpec",
@@ -70,6 +74,11 @@ def test_public_names_are_the_things_themselves() -> None:
     assert socrates.MigrationError is errors.MigrationError
 
 
+def test_the_knowledge_base_can_be_had_where_its_extra_is_installed() -> None:
+    assert socrates.KnowledgeBase is KnowledgeBase
+    assert "KnowledgeBase" not in socrates.__all__  # or a star import would fail without the extra
+
+
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         socrates.Nothing  # noqa: B018
@@ -89,6 +98,10 @@ def test_the_version_is_that_of_the_distribution() -> None:
 @pytest.mark.parametrize("module", HEAVY)
 def test_the_import_loads_nothing_heavy(module: str) -> None:
     assert module not in loaded_by("import socrates")
+
+
+def test_neither_the_command_nor_the_synchronous_store_loads_what_only_knowledge_needs() -> None:
+    assert not loaded_by("import socrates.cli.main, socrates.sync").intersection(HEAVIER)
 
 
 def test_an_error_class_loads_nothing_heavy_either() -> None:

@@ -1,16 +1,18 @@
 """What the README shows is what happens."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from socrates.cli.main import app
-from socrates.config import CacheConfig
+from socrates.config import CacheConfig, Settings
 from tests.support.migrate import upgrade
 
 SAMPLE = Path(__file__).parents[1] / "support" / "v1_samples" / "nine-tables.db"
@@ -56,10 +58,44 @@ def test_the_cache_of_the_sample_does_what_stands_there(tmp_path: Path) -> None:
     assert printed[-1] == shown[-1]
 
 
-def test_every_setting_of_the_cache_of_reads_stands_there() -> None:
-    named = set(re.findall(r"^\| `SOCRATES_(\w+)` \|", section("Read from the cache"), re.MULTILINE))
-    later = {"EMBEDDING_CACHE_SIZE", "SEARCH_RESULT_CACHE_SIZE", "SEARCH_CACHE_TTL_SECONDS"}
-    assert named == {name.upper() for name in CacheConfig.model_fields} - later
+def test_the_example_of_knowledge_prints_what_stands_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, program, printed, commands, *_ = indented_blocks("Search what is known")
+    monkeypatch.chdir(tmp_path)
+    exec(program, {})  # here, and not in a new Python, so that what takes seconds to load is loaded once
+    assert capsys.readouterr().out == printed
+    *_, content = commands.splitlines()
+    (tmp_path / "rules.txt").write_text(content.strip())
+    _, *others = commands.removeprefix("$ ").split("\n$ ")
+    for each in others:
+        command, *shown = each.splitlines()
+        result = CliRunner().invoke(app, shlex.split(command)[1:])
+        assert result.stdout.splitlines() == shown
+
+
+def settings_named_in(heading: str) -> set[str]:
+    return set(re.findall(r"^\| `SOCRATES_(\w+)` \|", section(heading), re.MULTILINE))
+
+
+OF_KNOWLEDGE = {
+    "EMBEDDING_MODEL",
+    "INDEX_DIR",
+    "CHROMA_URL",
+    "SEARCH_CUTOFF",
+    "DOCUMENTS_ROOT",
+    "MAX_DOCUMENT_MB",
+    "MAX_DOCUMENT_CHUNKS",
+}
+CACHES_OF_KNOWLEDGE = {"EMBEDDING_CACHE_SIZE", "SEARCH_RESULT_CACHE_SIZE", "SEARCH_CACHE_TTL_SECONDS"}
+
+
+def test_every_setting_stands_there() -> None:
+    caches = {name.upper() for name in CacheConfig.model_fields}
+    assert settings_named_in("Read from the cache") == caches - CACHES_OF_KNOWLEDGE
+    assert settings_named_in("Search what is known") == OF_KNOWLEDGE | CACHES_OF_KNOWLEDGE
+    elsewhere = settings_named_in("Read and write from code") | settings_named_in("Grow on PostgreSQL")
+    assert {name.upper() for name in Settings.model_fields} - {"CACHE_CONFIG"} == elsewhere | OF_KNOWLEDGE
 
 
 def test_every_file_that_it_names_is_there() -> None:

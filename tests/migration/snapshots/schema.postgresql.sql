@@ -452,3 +452,43 @@ CREATE INDEX ix_projects_archived_at_id ON projects (archived_at DESC NULLS LAST
 DROP INDEX IF EXISTS ix_users_archived_at_username;
 
 CREATE INDEX ix_users_archived_at_username ON users (archived_at DESC NULLS LAST, username DESC) WHERE is_archived;
+
+CREATE TABLE knowledge_entries (
+    entry_key TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    project_id TEXT COLLATE "C",
+    scope TEXT COLLATE "C" NOT NULL,
+    category TEXT COLLATE "C" NOT NULL,
+    source TEXT COLLATE "C",
+    document_id TEXT COLLATE "C",
+    text_hash TEXT COLLATE "C" NOT NULL,
+    model TEXT COLLATE "C" NOT NULL,
+    is_indexed BOOLEAN NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    details JSON NOT NULL,
+    content TEXT COLLATE "C" NOT NULL,
+    vector BYTEA NOT NULL,
+    CONSTRAINT pk_knowledge_entries PRIMARY KEY (entry_key),
+    CONSTRAINT ck_knowledge_entries_scope CHECK ((scope = 'global' AND project_id IS NULL) OR (scope = 'project' AND project_id IS NOT NULL)),
+    CONSTRAINT fk_knowledge_entries_project_id_projects FOREIGN KEY(project_id) REFERENCES projects (id) ON DELETE CASCADE,
+    CONSTRAINT fk_knowledge_entries_document_id_knowledge_documents FOREIGN KEY(document_id) REFERENCES knowledge_documents (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_knowledge_entries_project_id_created_at_id ON knowledge_entries (project_id, created_at, id);
+
+CREATE INDEX ix_knowledge_entries_document_id ON knowledge_entries (document_id);
+
+CREATE INDEX ix_knowledge_entries_project_id_source_document_id_created_at ON knowledge_entries (project_id, source, document_id, created_at) WHERE category = 'imported_document';
+
+CREATE INDEX ix_knowledge_entries_model ON knowledge_entries (model);
+
+CREATE INDEX ix_knowledge_entries_updated_at ON knowledge_entries (updated_at) WHERE NOT is_indexed;
+
+CREATE TABLE knowledge_removals (
+    entry_key TEXT COLLATE "C" NOT NULL,
+    removed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_knowledge_removals PRIMARY KEY (entry_key)
+);
+
+CREATE INDEX ix_embedding_cache_text_hash ON embedding_cache (text_hash);

@@ -447,3 +447,43 @@ CREATE INDEX ix_login_failures_last_failed_at ON login_failures (last_failed_at)
 DROP INDEX IF EXISTS ix_knowledge_documents_user_id;
 
 CREATE INDEX ix_knowledge_documents_user_id_uploaded_at ON knowledge_documents (user_id, uploaded_at);
+
+CREATE TABLE knowledge_entries (
+    entry_key TEXT NOT NULL,
+    id TEXT NOT NULL,
+    project_id TEXT,
+    scope TEXT NOT NULL,
+    category TEXT NOT NULL,
+    source TEXT,
+    document_id TEXT,
+    text_hash TEXT NOT NULL,
+    model TEXT NOT NULL,
+    is_indexed BOOLEAN NOT NULL,
+    created_at DATETIME NOT NULL,
+    updated_at DATETIME NOT NULL,
+    details JSON NOT NULL,
+    content TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    CONSTRAINT pk_knowledge_entries PRIMARY KEY (entry_key),
+    CONSTRAINT ck_knowledge_entries_scope CHECK ((scope = 'global' AND project_id IS NULL) OR (scope = 'project' AND project_id IS NOT NULL)),
+    CONSTRAINT fk_knowledge_entries_project_id_projects FOREIGN KEY(project_id) REFERENCES projects (id) ON DELETE CASCADE,
+    CONSTRAINT fk_knowledge_entries_document_id_knowledge_documents FOREIGN KEY(document_id) REFERENCES knowledge_documents (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_knowledge_entries_project_id_created_at_id ON knowledge_entries (project_id, created_at, id);
+
+CREATE INDEX ix_knowledge_entries_document_id ON knowledge_entries (document_id);
+
+CREATE INDEX ix_knowledge_entries_project_id_source_document_id_created_at ON knowledge_entries (project_id, source, document_id, created_at) WHERE category = 'imported_document';
+
+CREATE INDEX ix_knowledge_entries_model ON knowledge_entries (model);
+
+CREATE INDEX ix_knowledge_entries_updated_at ON knowledge_entries (updated_at) WHERE is_indexed = 0;
+
+CREATE TABLE knowledge_removals (
+    entry_key TEXT NOT NULL,
+    removed_at DATETIME NOT NULL,
+    CONSTRAINT pk_knowledge_removals PRIMARY KEY (entry_key)
+);
+
+CREATE INDEX ix_embedding_cache_text_hash ON embedding_cache (text_hash);

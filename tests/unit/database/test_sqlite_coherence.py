@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from socrates.caching import bypassed
+from socrates.caching import Cache, bypassed
 from socrates.config import CacheConfig
 from socrates.database import coherence
 from socrates.errors import DatabaseError
@@ -307,6 +307,34 @@ async def test_threads_may_ask_while_the_loop_commits(tmp_path: Path) -> None:
                 thread.join()
         assert wrong == []
         assert store.cache.total().hits
+
+
+async def test_threads_that_ask_different_caches_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """Each has the lock of the cache that it asks when it finds that all of them are to be cleared."""
+    store = await Store.open(fresh_file(tmp_path))
+    over = threading.Event()
+
+    def ask(cache: Cache) -> None:
+        while not over.is_set():
+            cache.find(("nothing",))
+
+    threads = [threading.Thread(target=ask, args=[each], daemon=True) for each in (store.cache, store.search_cache)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        with closing(sqlite3.connect(store._engines.path, isolation_level=None)) as other:
+            for number in range(200):
+                other.execute(f"PRAGMA user_version = {number}")
+    finally:
+        sys.setswitchinterval(interval)
+        over.set()
+    for thread in threads:
+        thread.join(10)
+    # The store stays open if they do: closing it would wait for them as well.
+    assert not any(thread.is_alive() for thread in threads)
+    await store.close()
 
 
 async def test_a_unit_that_touches_too_much_to_remember_drops_everything(

@@ -22,6 +22,7 @@ from socrates.models import (
     ImportNote,
     ImportRun,
     KnowledgeDocument,
+    KnowledgeEntry,
     KnowledgeSuggestion,
     LLMUsage,
     MaturityEvent,
@@ -58,6 +59,24 @@ def bare_project() -> Project:
     return Project(id="p", name="Nimbus", owner="ada", phase="discovery", created_at=NOW, updated_at=NOW)
 
 
+def full_entry() -> KnowledgeEntry:
+    """A chunk of a document that was uploaded."""
+    return KnowledgeEntry(
+        entry_key="k",
+        id="e",
+        scope="project",
+        content="text",
+        category="imported_document",
+        source="a.txt",
+        text_hash="h",
+        model="m",
+        vector=b"\0" * 4,
+        is_indexed=False,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
 def full_project() -> Project:
     project = bare_project()
     project.requirements = [
@@ -79,7 +98,10 @@ def full_project() -> Project:
     project.maturity_events = [MaturityEvent(position=0, phase="discovery", event_type="response_processed")]
     project.analytics_metrics = AnalyticsMetrics()
     project.notes = [ProjectNote(id="n", title="t", content="c", tags=[ProjectNoteTag(position=0, tag="urgent")])]
-    project.documents = [KnowledgeDocument(id="d", user_id="ada", filename="a.txt", content="text")]
+    document = KnowledgeDocument(id="d", user_id="ada", filename="a.txt", content="text")
+    document.entries = [full_entry()]
+    project.documents = [document]
+    project.knowledge = list(document.entries)
     project.suggestions = [
         KnowledgeSuggestion(id="s", content="Tides", category="domain", topic="harbours", created_at=NOW)
     ]
@@ -126,7 +148,7 @@ def test_the_database_deletes_every_child_with_its_project(engine: Engine) -> No
         before = child_counts(session)
         assert before.pop("project_requirements") == 2
         assert set(before.values()) == {1}
-        assert len(before) == 14
+        assert len(before) == 15
 
     with Session(engine) as session, session.begin():
         session.delete(session.get_one(Project, "p"))

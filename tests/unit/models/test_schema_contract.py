@@ -54,6 +54,9 @@ CONTRACT = {
     "api_keys": "id* user_id provider encrypted_key key_hash created_at? updated_at? last_used_at?",
     "llm_usage": "id* user_id provider model timestamp? input_tokens? output_tokens? total_tokens?"
     " latency_ms? cost? success error_message? request_id? extra",
+    "knowledge_entries": "entry_key* id project_id? scope category source? document_id? text_hash model is_indexed"
+    " created_at updated_at details content vector",
+    "knowledge_removals": "entry_key* removed_at",
     "embedding_cache": "model* text_hash* dimensions vector created_at",
     "login_failures": "username* failures first_failed_at last_failed_at blocked_until",
     "v1_quarantine": "id* source_table source_key? reason row_columns data?",
@@ -80,6 +83,7 @@ CHECKED = {
     "dimensions > 0": "dimensions",
     "length(vector) = 4 * dimensions": "vector",
     "status IN ('pending', 'approved', 'rejected')": "status",
+    "(scope = 'global' AND project_id IS NULL) OR (scope = 'project' AND project_id IS NOT NULL)": "scope",
 }
 """Every rule that the database checks, and the last part of its constraint's name."""
 
@@ -200,6 +204,7 @@ def test_no_column_holds_a_pickle_and_users_are_soft_references() -> None:
     assert {fk.column.table.name for table in TABLES for fk in table.foreign_keys} == {
         "projects",
         "project_notes",
+        "knowledge_documents",
         "v1_import_runs",
         "v1_quarantine",
     }

@@ -16,13 +16,16 @@ from sqlalchemy.sql import visitors
 from socrates.caching import bypassed
 from socrates.caching.cache import ABSENT
 from socrates.database.dependencies import Rows
-from socrates.drafts import NewMaturityEvent, NewMessage, NewSpec
+from socrates.drafts import NewEntry, NewMaturityEvent, NewMessage, NewSpec
 from socrates.errors import NotFoundError
 from socrates.frozen import FrozenDict
 from socrates.repositories import cached_rows
 from socrates.repositories.base import Repository
 from socrates.repositories.conversations import ConversationReads, ConversationRepository
+from socrates.repositories.embeddings import EmbeddingReads, EmbeddingRepository
+from socrates.repositories.index_work import IndexWorkReads, IndexWorkRepository
 from socrates.repositories.knowledge import KnowledgeReads, KnowledgeRepository
+from socrates.repositories.knowledge_entries import Embedded, KnowledgeEntryReads, KnowledgeEntryRepository
 from socrates.repositories.learning import LearningReads, LearningRepository
 from socrates.repositories.llm import LLMReads, LLMRepository
 from socrates.repositories.login_failures import LoginFailureRepository
@@ -76,6 +79,9 @@ FACES: dict[str, tuple[type[Repository], type[Repository]]] = {
     "notes": (NoteReads, NoteRepository),
     "learning": (LearningReads, LearningRepository),
     "knowledge": (KnowledgeReads, KnowledgeRepository),
+    "knowledge_entries": (KnowledgeEntryReads, KnowledgeEntryRepository),
+    "index_work": (IndexWorkReads, IndexWorkRepository),
+    "embeddings": (EmbeddingReads, EmbeddingRepository),
     "llm": (LLMReads, LLMRepository),
     "login_failures": (Repository, LoginFailureRepository),
 }
@@ -123,6 +129,7 @@ READS = [
     *(Read("learning.find_effectiveness", (user, "t")) for user in USERS),
     *(Read("learning.find_pattern", (user, "t")) for user in USERS),
     *(Read("llm.find_config", (user, "claude")) for user in USERS),
+    *(Read("index_work.vectors", (project, "m", 100)) for project in PROJECTS),
 ]
 
 Write = Callable[[UnitOfWork], Awaitable[Any]]
@@ -142,6 +149,19 @@ def _pattern(user: str) -> BehaviorPattern:
 
 def _usage(key: str) -> Usage:
     return Usage(key, "ada", "claude", "m", None, 1, 1, 2, 0.5, None, True, None, None, FrozenDict())
+
+
+_CHUNK = Embedded(NewEntry("text", "imported_document", source="f"), b"\0" * 4, "m")
+_OTHER = Embedded(NewEntry("text", "other", id="e"), b"\0" * 4, "m")
+
+
+async def _embed_again(unit: UnitOfWork) -> None:
+    texts = await unit.index_work.of_other_models("n", 9)
+    await unit.index_work.embed([(text, b"\1" * 4) for text in texts], "n")
+
+
+async def _say_indexed(unit: UnitOfWork) -> None:
+    await unit.index_work.say_indexed(await unit.index_work.waiting(9))
 
 
 async def _version(unit: UnitOfWork, project: str) -> int:
@@ -194,6 +214,17 @@ WRITES: dict[str, Write] = {
     "knowledge.add_suggestion": lambda unit: unit.knowledge.add_suggestion("p", "c", "c", suggestion_id="s"),
     "knowledge.decide": lambda unit: unit.knowledge.decide("s", "approved"),
     "knowledge.clear_suggestions": lambda unit: unit.knowledge.clear_suggestions("p"),
+    "knowledge_entries.put": lambda unit: unit.knowledge_entries.put([_CHUNK, _OTHER], "p"),
+    "index_work.embed": _embed_again,
+    "index_work.say_indexed": _say_indexed,
+    "index_work.say_lost": lambda unit: unit.index_work.say_lost(["k"]),
+    "index_work.say_removed": lambda unit: unit.index_work.say_removed(["k"]),
+    "embeddings.keep": lambda unit: unit.embeddings.keep("m", {"h": b"\0" * 4}),
+    "embeddings.prune": lambda unit: unit.embeddings.prune(NEXT),
+    "knowledge_entries.delete": lambda unit: unit.knowledge_entries.delete("e", "p"),
+    "knowledge_entries.keep_only": lambda unit: unit.knowledge_entries.keep_only("g", set(), "p"),
+    "knowledge_entries.delete_source": lambda unit: unit.knowledge_entries.delete_source("f", "p"),
+    "knowledge_entries.delete_all": lambda unit: unit.knowledge_entries.delete_all("p"),
     "login_failures.count": lambda unit: unit.login_failures.count("ada", datetime.now(UTC)),
     "login_failures.clear": lambda unit: unit.login_failures.clear("ada"),
     "projects.archive": lambda unit: unit.projects.archive("p"),
@@ -324,6 +355,7 @@ DROPPED: dict[str, set[str]] = {
     "llm.set_default": {"llm.configs ada", "llm.find_config ada"},
     "llm.record_usage": set(),
     "knowledge.add_document": set(),
+    "knowledge_entries.put": {"index_work.vectors p"},
     "login_failures.count": set(),
 }
 """What a write drops, of all that is read."""

@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import Delete
 
 import socrates.repositories
+from socrates.drafts import NewEntry
 from socrates.errors import NotFoundError
 from socrates.models import Base, ImportDeletion, ImportDigest, ImportRun
+from socrates.repositories.knowledge_entries import Embedded
 from socrates.store import Store, UnitOfWork
 from socrates.v1.check import Changes, changes_since
 from socrates.v1.layout import TABLES_OF
@@ -32,12 +34,20 @@ Call = Callable[[UnitOfWork], Awaitable[Any]]
 
 PERSONAL = ("question_effectiveness", "behavior_patterns", "llm_provider_configs", "api_keys", "llm_usage")
 
+
+async def _delete_what_was_read_from_it(unit: UnitOfWork) -> None:
+    chunk = NewEntry("text", "imported_document", source="a.txt", document_id="document of shared")
+    await unit.knowledge_entries.put([Embedded(chunk, b"\0" * 4, "m")], "shared")
+    await unit.knowledge_entries.delete_source("a.txt", "shared")
+
+
 DELETIONS: dict[str, tuple[Call, set[tuple[str, str]]]] = {
     "note": (lambda unit: unit.notes.delete("note of shared"), {("project_notes", "note of shared")}),
     "document": (
         lambda unit: unit.knowledge.delete_document("document of shared"),
         {("knowledge_documents", "document of shared")},
     ),
+    "source": (_delete_what_was_read_from_it, {("knowledge_documents", "document of shared")}),
     "key": (lambda unit: unit.llm.delete_key("ada", "claude"), {("api_keys", "api_keys of ada")}),
     "project": (
         lambda unit: unit.projects.delete("shared"),
@@ -311,6 +321,7 @@ def test_no_other_statement_deletes_an_imported_record() -> None:
     assert sorted(found) == sorted(
         [
             ("knowledge", "knowledge_documents"),
+            ("knowledge_entries", "knowledge_documents"),
             ("llm", "api_keys"),
             ("notes", "project_notes"),
             ("projects", "projects"),

@@ -16,6 +16,8 @@ NAMES_NOBODY = {
     "conversation_messages": "project_id type content phase extra",
     "embedding_cache": "model text_hash",
     "knowledge_documents": "id project_id filename content_type content extra",
+    "knowledge_entries": "entry_key id project_id scope content category source document_id details text_hash model",
+    "knowledge_removals": "entry_key",
     "knowledge_suggestions": "id project_id content category topic difficulty reason agent status extra",
     "llm_provider_configs": "id provider settings extra",
     "llm_usage": "id provider model error_message request_id extra",

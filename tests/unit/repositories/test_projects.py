@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Float, Integer, Table, func, insert, select
+from sqlalchemy import Boolean, Float, Integer, LargeBinary, Table, func, insert, select
 
 from socrates.drafts import NewMessage
 from socrates.errors import AlreadyExistsError, InvalidValueError, ProjectNotFoundError
@@ -261,8 +261,12 @@ def child_row(child: Table, project_id: str) -> dict[str, Any]:
             row[column.name] = {}
         elif isinstance(column.type, Integer | Float):
             row[column.name] = 90
-        elif column.name == "is_active":
+        elif isinstance(column.type, Boolean):
             row[column.name] = True
+        elif isinstance(column.type, LargeBinary):
+            row[column.name] = b"\0" * 4
+        elif column.name == "scope":
+            row[column.name] = "project"
         elif column.name == "status":
             row[column.name] = "pending"
         elif isinstance(column.type, CodePointText):

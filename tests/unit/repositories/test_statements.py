@@ -90,7 +90,7 @@ WRITES: dict[str, tuple[int, int, Callable[[UnitOfWork], Awaitable[Any]]]] = {
     "archive": (1, 2, lambda unit: unit.projects.archive("p")),
     "archive again": (2, 3, lambda unit: unit.projects.archive("dated")),
     "restore": (1, 2, lambda unit: unit.projects.restore("dated")),
-    "delete": (2, 2, lambda unit: unit.projects.delete("p")),
+    "delete": (4, 2, lambda unit: unit.projects.delete("p")),
     "transfer": (2, 2, lambda unit: unit.projects.transfer("p", "bob")),
     "add_member": (3, 4, lambda unit: unit.projects.add_member("p", "cid")),
     "update_member to lead": (2, 3, lambda unit: unit.projects.update_member("p", "bob", role="lead")),
@@ -114,7 +114,7 @@ WRITES: dict[str, tuple[int, int, Callable[[UnitOfWork], Awaitable[Any]]]] = {
     "append_many of nothing": (0, 0, lambda unit: unit.conversations.append_many("p", [])),
 }
 LOCKED = {
-    "transfer",
+    *("delete", "transfer"),
     *("add_member", "update_member to lead", "update_member to another role", "update_member's skills"),
     *("remove_member", "add_question", "answer_question", "skip_question"),
     *("save_phase_scores", "save_category_scores", "add_specs", "add_maturity_event", "save_analytics"),
@@ -205,11 +205,11 @@ async def fill_with_many(store: Store) -> None:
         )
         for name in (table.name for table in Base.metadata.sorted_tables if "project_id" in table.columns):
             names = {"id", "username"} & set(Base.metadata.tables[name].columns.keys())
-            own = "".join(f", '{each}', source.{each} || projects.{OWN[each]}" for each in names)
+            own = "".join(f", '{each}', template.{each} || projects.{OWN[each]}" for each in names)
             changed = f"jsonb_build_object('project_id', projects.id{own})"
             await connection.exec_driver_sql(
-                f"INSERT INTO {name} SELECT (jsonb_populate_record(source, {changed})).*"
-                f" FROM {name} AS source, projects WHERE source.project_id = 'p' AND projects.id LIKE 'p_%%'"
+                f"INSERT INTO {name} SELECT (jsonb_populate_record(template, {changed})).*"
+                f" FROM {name} AS template, projects WHERE template.project_id = 'p' AND projects.id LIKE 'p_%%'"
             )
         await connection.exec_driver_sql(
             "INSERT INTO project_note_tags (note_id, position, tag) SELECT project_notes.id, position, tag"
@@ -224,6 +224,8 @@ EMPTY = (
     "project_tech_stack",
     "project_constraints",
     "knowledge_documents",
+    "knowledge_entries",
+    "embedding_cache",
     "v1_import_runs",
     "v1_import_digests",
     "v1_import_deletions",

