@@ -19,7 +19,10 @@ from tests.stateful.writes import WRITES
 
 _SOURCES = Path(socrates.repositories.__file__).parent
 
-CACHED = sorted(name for path in _SOURCES.glob("*.py") for name in re.findall(r'@cached\(\s*"(.+?)"', path.read_text()))
+# Of what is known the model here has nothing: the machine in tests/unit/knowledge/test_privacy.py asks for it.
+_ELSEWHERE = {"index_work.vectors"}
+_NAMES = {name for path in _SOURCES.glob("*.py") for name in re.findall(r'@cached\(\s*"(.+?)"', path.read_text())}
+CACHED = sorted(_NAMES - _ELSEWHERE)
 """The names of all cached reads, as the repositories declare them: those of faces and methods."""
 
 KINDS = ("bug", "Bug", "straße")
