@@ -89,6 +89,7 @@ class Store:
         """Use `Store.open`, which makes the file ready first."""
         self._engines = engines
         self.settings = settings
+        """What it was opened with."""
         self.file = engines.file
         """The file of the database; None for one on a server."""
         self.identity = engines.identity

@@ -55,8 +55,10 @@ class SQLiteCoherence(Coherence):
         self._unannounced = False
 
     def is_current(self) -> bool:
-        """See `Coherence`. False while a commit of ours is under way that the idle connection saw already, or while
-        another thread drops what is wrong."""
+        """See `Coherence`. False while a commit of ours is under way that the idle connection saw already.
+
+        And while another thread drops what is wrong.
+        """
         if self._trusted and time.monotonic() < self._trusted_until:
             return True
         version = self._asked()

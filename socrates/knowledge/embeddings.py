@@ -9,10 +9,11 @@ import numpy as np
 
 from socrates.caching import Cache
 from socrates.caching.cache import ABSENT
+from socrates.drafts import NewEntry
 from socrates.errors import ConfigurationError, InvalidValueError, SocratesError
 from socrates.knowledge.batches import Batches
 from socrates.knowledge.embedder import Embedder, Purpose, Vector, Vectors
-from socrates.repositories.knowledge_entries import text_hash
+from socrates.repositories.knowledge_entries import Embedded, text_hash
 from socrates.store import Store
 
 _log = logging.getLogger(__name__)
@@ -80,6 +81,11 @@ class Embeddings:
             vectors |= await self._of_some({digest: by_digest[digest] for digest in part})
             progress(len(vectors), len(different))
         return [vectors[digest] for digest in digests]
+
+    async def embedded(self, entries: Sequence[NewEntry], progress: Progress = no_progress) -> list[Embedded]:
+        """The entries, each with the vector of its content. Raises as `of_documents` does."""
+        vectors = await self.of_documents([entry.content for entry in entries], progress)
+        return [Embedded(entry, vector, self.model) for entry, vector in zip(entries, vectors, strict=True)]
 
     async def size(self) -> int:
         """How many bytes a vector of the model has. Raises what the embedder raises, where none is known yet."""

@@ -131,7 +131,6 @@ class ChromaIndex:
 
         Without a project, of those that everybody knows.
         """
-
         loop = asyncio.get_running_loop()
         query = _Query(count, project_id, category, source)
         if query not in self._asked:

@@ -191,9 +191,7 @@ class KnowledgeBase:
             await self._index.close()
 
     async def _put(self, entries: Sequence[NewEntry], project_id: str | None, progress: Progress) -> Put:
-        vectors = await self.embeddings.of_documents([entry.content for entry in entries], progress)
-        model = self.embeddings.model
-        embedded = [Embedded(entry, vector, model) for entry, vector in zip(entries, vectors, strict=True)]
+        embedded = await self.embeddings.embedded(entries, progress)
         async with self.store.begin() as unit:
             return await unit.knowledge_entries.put(embedded, project_id)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from socrates.errors import ConfigurationError, KnowledgeIndexError
-from socrates.knowledge.embeddings import Embeddings, Progress, as_bytes, as_vector, as_vectors, no_progress
+from socrates.knowledge.embeddings import Embeddings, Progress, as_vector, as_vectors, no_progress
 from socrates.knowledge.index import ChromaIndex, Point
 from socrates.store import Store
 from socrates.views import EntryText, IndexedEntry
@@ -112,7 +112,7 @@ class Upkeep:
 
     async def _sound_among(self, entries: Sequence[IndexedEntry]) -> list[IndexedEntry]:
         """Those whose vectors are not damaged; the others get new ones, and wait."""
-        length = len(as_bytes(await self._embeddings.of_query("how long are vectors")))
+        length = await self._embeddings.size()
         damaged = [each for each in entries if not _is_sound(each.vector, length)]
         _log.warning("%d entries of knowledge have damaged vectors, and get new ones", len(damaged))
         texts: list[EntryText] = []

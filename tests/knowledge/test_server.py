@@ -87,21 +87,26 @@ async def test_others_go_on_while_one_makes_the_index_anew(server: ChromaServer,
         assert await assert_agree(store, other) == {"fines"}
 
 
+def overtake_the_next_put(one: KnowledgeBase, other: KnowledgeBase) -> None:
+    """Have the other change `loans` and delete `fines` after the one has read them, and before the index gets them."""
+    index, put = one._index, one._index.put
+
+    async def put_later(*arguments: object) -> None:
+        index.put = put  # type: ignore[method-assign]
+        await other.add(NewEntry("loans of today", "rules", id="loans"), "library")
+        await other.delete("fines", "library")
+        await put(*arguments)  # type: ignore[arg-type]
+
+    index.put = put_later  # type: ignore[method-assign]
+
+
 async def test_who_rebuilds_does_not_put_back_what_others_changed_meanwhile(
     server: ChromaServer, tmp_path: Path
 ) -> None:
     async with fresh_knowledge(tmp_path, "library", chroma_url=server.url) as (store, one), another(store) as other:
         for name in ("loans", "fines"):
             await one.add(NewEntry(f"{name} of old", "rules", id=name), "library")
-        index, put = one._index, one._index.put
-
-        async def put_later(*arguments: object) -> None:
-            index.put = put  # type: ignore[method-assign]
-            await other.add(NewEntry("loans of today", "rules", id="loans"), "library")
-            await other.delete("fines", "library")
-            await put(*arguments)  # type: ignore[arg-type]
-
-        index.put = put_later  # type: ignore[method-assign]
+        overtake_the_next_put(one, other)
         await one.rebuild()
         assert await assert_agree(store, one) == {"loans"}
         assert await finds(one, "loans of today", "loans")
@@ -111,15 +116,7 @@ async def test_who_catches_up_does_not_put_back_what_others_changed_meanwhile(
     server: ChromaServer, tmp_path: Path
 ) -> None:
     async with fresh_knowledge(tmp_path, "library", chroma_url=server.url) as (store, one), another(store) as other:
-        index, put = one._index, one._index.put
-
-        async def put_later(*arguments: object) -> None:
-            index.put = put  # type: ignore[method-assign]
-            await other.add(NewEntry("loans of today", "rules", id="loans"), "library")
-            await other.delete("fines", "library")
-            await put(*arguments)  # type: ignore[arg-type]
-
-        index.put = put_later  # type: ignore[method-assign]
+        overtake_the_next_put(one, other)
         await one.add_many([NewEntry(f"{name} of old", "rules", id=name) for name in ("loans", "fines")], "library")
         assert await assert_agree(store, one) == {"loans"}
         assert await finds(one, "loans of today", "loans")

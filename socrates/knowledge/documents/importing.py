@@ -16,7 +16,7 @@ from socrates.knowledge.documents.reading import PARSED_TYPES, TYPES, decoded, p
 from socrates.knowledge.embeddings import Embeddings, Progress, no_progress
 from socrates.knowledge.upkeep import Upkeep
 from socrates.models.knowledge import IMPORTED
-from socrates.repositories.knowledge_entries import Embedded, Put, id_of
+from socrates.repositories.knowledge_entries import Put, id_of
 from socrates.store import Store
 from socrates.views import DocumentSummary, ImportedDocument
 
@@ -151,7 +151,7 @@ class Documents:
         document_id = str(uuid4())
         cut = await self._cut(source, text)
         entries = _entries(_of_document(document_id), source, cut.chunks, document_id)
-        embedded = await self._embedded(entries)
+        embedded = await self._embeddings.embedded(entries)
         async with self._store.begin() as unit:
             document = await unit.knowledge.add_document(
                 project_id,
@@ -224,7 +224,7 @@ class Documents:
         cut = await self._cut(source, await self._text(source, data))
         entries = _entries(_of_file(source), source, cut.chunks)
         new = await self._store.knowledge_entries.changed(entries, project_id, self._embeddings.model)
-        embedded = await self._embedded(new, progress)
+        embedded = await self._embeddings.embedded(new, progress)
         async with self._store.begin() as unit:
             put = await unit.knowledge_entries.put(embedded, project_id)
             # v1's chunks of the file, which were taken over, have ids of their own.
@@ -239,7 +239,7 @@ class Documents:
             return False
         cut = await self._cut(summary.filename, document.content)
         entries = _entries(_of_document(summary.id), summary.filename, cut.chunks, summary.id)
-        embedded = await self._embedded(entries)
+        embedded = await self._embeddings.embedded(entries)
         async with self._store.begin() as unit:
             await unit.knowledge_entries.put(embedded, summary.project_id)
         return True
@@ -262,11 +262,6 @@ class Documents:
         if not cut.chunks:
             raise DocumentError(f"{name} holds no text; of a scanned PDF, import what a text recognition makes of it")
         return cut
-
-    async def _embedded(self, entries: Sequence[NewEntry], progress: Progress = no_progress) -> tuple[Embedded, ...]:
-        vectors = await self._embeddings.of_documents([entry.content for entry in entries], progress)
-        model = self._embeddings.model
-        return tuple(Embedded(entry, vector, model) for entry, vector in zip(entries, vectors, strict=True))
 
 
 def _path(path: str | PathLike[str]) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from socrates.drafts import NewEntry
-from socrates.errors import ConfigurationError, DatabaseError
+from socrates.errors import ConfigurationError, DatabaseError, NotFoundError
 from socrates.knowledge import upkeep
 from socrates.knowledge.embeddings import as_vector
 from socrates.knowledge.index import ChromaIndex, Point
@@ -209,7 +209,7 @@ async def test_who_is_cancelled_at_any_moment_leaves_nothing_undone_for_long(tmp
 
 
 async def _delete(knowledge: KnowledgeBase, entry_id: str) -> None:
-    with suppress(LookupError, Exception):
+    with suppress(NotFoundError):
         await knowledge.delete(entry_id, "library")
 
 

@@ -13,10 +13,8 @@ import pytest
 from sqlalchemy import Delete
 
 import socrates.repositories
-from socrates.drafts import NewEntry
 from socrates.errors import NotFoundError
 from socrates.models import Base, ImportDeletion, ImportDigest, ImportRun
-from socrates.repositories.knowledge_entries import Embedded
 from socrates.store import Store, UnitOfWork
 from socrates.v1.check import Changes, changes_since
 from socrates.v1.layout import TABLES_OF
@@ -27,6 +25,7 @@ from tests.support.migrate import upgrade
 from tests.support.postgres import import_file
 from tests.support.stores import counted, fresh_store
 from tests.support.v1_files import V1File
+from tests.unit.repositories.entries import chunk
 from tests.unit.repositories.plans import query_plan, steps_of
 from tests.unit.repositories.rows import THEN, put, put_project, put_users, stored
 
@@ -36,8 +35,7 @@ PERSONAL = ("question_effectiveness", "behavior_patterns", "llm_provider_configs
 
 
 async def _delete_what_was_read_from_it(unit: UnitOfWork) -> None:
-    chunk = NewEntry("text", "imported_document", source="a.txt", document_id="document of shared")
-    await unit.knowledge_entries.put([Embedded(chunk, b"\0" * 4, "m")], "shared")
+    await unit.knowledge_entries.put([chunk(document_id="document of shared")], "shared")
     await unit.knowledge_entries.delete_source("a.txt", "shared")
 
 
