@@ -160,11 +160,9 @@ async def test_a_document_that_is_deleted_takes_what_was_found_of_it_along(libra
 
 async def test_a_user_who_is_deleted_takes_along_what_was_found_in_his_projects(library: Opened) -> None:
     store, knowledge = library
-    async with store.begin() as unit:
-        await unit.users.create("ada", "0" * 64)
+    await in_a_unit(store, lambda unit: unit.users.create("ada", "0" * 64))
     await search_all(knowledge)
-    async with store.begin() as unit:
-        await unit.users.delete_permanently("ada")
+    await in_a_unit(store, lambda unit: unit.users.delete_permanently("ada"))
     for asking in ASKING:
         assert [hit.entry.project_id for hit in await knowledge.search("loans", project_id=asking)] == [None]
 

@@ -1,7 +1,5 @@
 """What is deleted of an import is remembered, in the deletion's own transaction, and nothing else is."""
 
-import importlib
-import pkgutil
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -10,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Delete
 
-import socrates.repositories
 from socrates.errors import NotFoundError
-from socrates.models import Base, ImportDeletion, ImportDigest, ImportRun
+from socrates.models import ImportDeletion, ImportDigest, ImportRun
 from socrates.store import Store, UnitOfWork
 from socrates.v1.check import Changes, changes_since
-from socrates.v1.layout import TABLES_OF
 from socrates.v1.ledger import last_run
 from socrates.v1.target import Target
 from tests.concurrency.checks import DRIVERS
@@ -304,54 +299,6 @@ async def test_what_another_program_deletes_is_missing_and_not_excused(path: Pat
         "project_notes 'note of alone'",
         "knowledge_documents 'document of alone'",
     }
-
-
-# That none is forgotten
-
-
-def test_no_other_statement_deletes_an_imported_record() -> None:
-    mains = {group[0].name for group in TABLES_OF.values()}
-    found = [
-        (name, statement.table.name)
-        for name, statement in _statements()
-        if isinstance(statement, Delete) and statement.table.name in mains
-    ]
-    assert sorted(found) == sorted(
-        [
-            ("knowledge", "knowledge_documents"),
-            ("knowledge_entries", "knowledge_documents"),
-            ("llm", "api_keys"),
-            ("notes", "project_notes"),
-            ("projects", "projects"),
-            ("user_deletion", "projects"),
-            ("user_deletion", "users"),
-            *(("user_deletion", table) for table in PERSONAL),
-        ]
-    ), "whoever adds a deletion remembers it, see socrates/repositories/deletions.py, and adds it to DELETIONS"
-
-
-def _statements() -> list[tuple[str, Any]]:
-    """Every constant of the repositories' modules, and what lies in those that are tuples."""
-    found: list[tuple[str, Any]] = []
-    for module in pkgutil.iter_modules(socrates.repositories.__path__):
-        loaded = importlib.import_module(f"socrates.repositories.{module.name}")
-        for constant in vars(loaded).values():
-            found += [(module.name, one) for one in (constant if isinstance(constant, tuple) else (constant,))]
-    return found
-
-
-def test_nothing_else_goes_along_with_an_imported_record() -> None:
-    mains = {group[0].name for group in TABLES_OF.values()}
-    cascades = {
-        (reference.column.table.name, table.name)
-        for table in Base.metadata.sorted_tables
-        for reference in table.foreign_keys
-        if table.name in mains and reference.ondelete == "CASCADE"
-    }
-    assert cascades == {("projects", "project_notes"), ("projects", "knowledge_documents")}
-
-
-# What it costs
 
 
 async def promise(store: Store, count: int) -> None:
