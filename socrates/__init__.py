@@ -1,7 +1,8 @@
 """Socrates: the data layer of a tutor that elicits a project's requirements by Socratic questions.
 
 The names below are loaded on first use, so that `import socrates` stays cheap (under 100 ms) and pulls in
-neither SQLAlchemy nor anything heavier. `KnowledgeBase` is one of them where the extra `knowledge` is installed.
+neither SQLAlchemy nor anything heavier. `KnowledgeBase` is one of them where the extra `knowledge` is installed;
+`LLMClient` needs none, but calling Claude needs the extra `llm`.
 """
 
 from importlib import import_module
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
         DatabaseError,
         DocumentError,
         InvalidValueError,
+        LLMConfigurationError,
+        LLMError,
         LoginRefusedError,
         MigrationError,
         NotFoundError,
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
         ThrottledError,
     )
     from socrates.knowledge.knowledge_base import KnowledgeBase as KnowledgeBase
+    from socrates.llm.briefing import brief
+    from socrates.llm.caller import Caller
+    from socrates.llm.client import LLMClient
     from socrates.store import Store, UnitOfWork
 
 __version__ = "2.0.0a1"
@@ -38,12 +44,16 @@ __all__ = [
     "AlreadyExistsError",
     "BusyError",
     "CacheConfig",
+    "Caller",
     "ClosedError",
     "ConfigurationError",
     "ConflictError",
     "DatabaseError",
     "DocumentError",
     "InvalidValueError",
+    "LLMClient",
+    "LLMConfigurationError",
+    "LLMError",
     "LoginRefusedError",
     "MigrationError",
     "NewEntry",
@@ -60,13 +70,16 @@ __all__ = [
     "ThrottledError",
     "UnitOfWork",
     "__version__",
+    "brief",
     "bypassed",
 ]
 
 # KnowledgeBase is public but not among them: it needs an extra, without which a star import would fail.
 _HOME_OF = {
     "CacheConfig": "socrates.config",
+    "Caller": "socrates.llm.caller",
     "KnowledgeBase": "socrates.knowledge.knowledge_base",
+    "LLMClient": "socrates.llm.client",
     "NewEntry": "socrates.drafts",
     "NewMaturityEvent": "socrates.drafts",
     "NewMessage": "socrates.drafts",
@@ -74,6 +87,7 @@ _HOME_OF = {
     "Settings": "socrates.config",
     "Store": "socrates.store",
     "UnitOfWork": "socrates.store",
+    "brief": "socrates.llm.briefing",
     "bypassed": "socrates.caching",
 } | {name: "socrates.errors" for name in __all__ if name.endswith("Error")}
 

@@ -1,6 +1,7 @@
 """Settings, read from the environment with the prefix ``SOCRATES_``."""
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -31,7 +32,13 @@ _MEGABYTE = 1_000_000
 _SHARE_OF_READS, _SHARE_OF_SEARCHES, _SHARE_OF_VECTORS = 0.6, 0.2, 0.2
 """Of the bytes that all caches may take. 10,000 vectors of 384 numbers are 16 MB, 1,000 results of searches 10 MB."""
 
-_KINDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
+_KINDS: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    Decimal | None: "a number",
+    Path: "a path",
+}
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most"}
 
 
@@ -120,6 +127,62 @@ class CacheConfig(_FromEnvironment):
         return int(self.max_cache_size_mb * _MEGABYTE * _SHARE_OF_VECTORS)
 
 
+class LLMConfig(_FromEnvironment):
+    """How language models are called, each value with the prefix ``SOCRATES_`` in the environment.
+
+    The numbers are v1's (llm-client, 2.2), which it set and did not use.
+    """
+
+    claude_model: str | None = Field(
+        default=None, description="the model for users who chose none; default CLAUDE_MODEL, then Claude Haiku 4.5"
+    )
+    claude_base_url: str | None = Field(
+        default=None, description="URL of the Messages API; default the vendor's. https, or http on this machine"
+    )
+    llm_timeout: float = Field(
+        default=60,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds that one attempt may take; in a stream, until its next piece",
+    )
+    llm_max_retries: int = Field(
+        default=3, ge=0, le=100, description="how often a call is tried again after a failure that may pass"
+    )
+    llm_retry_delay: float = Field(
+        default=1, ge=0, allow_inf_nan=False, description="seconds before the first of these, at most"
+    )
+    llm_retry_multiplier: float = Field(default=2, ge=1, le=100, description="how much longer each further one waits")
+    llm_max_retry_wait: float = Field(
+        default=60,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds; when a provider asks for a longer pause, the call fails at once",
+    )
+    llm_concurrency: int = Field(default=10, ge=1, description="how many requests are under way at once")
+    llm_context_tokens: int = Field(
+        default=8000, ge=200, description="tokens of data that a prompt may hold, counted as four characters each"
+    )
+    llm_artifact_tokens: int = Field(default=4000, ge=1, description="tokens that a generated artifact may have")
+    llm_monthly_budget: Decimal | None = Field(
+        default=None,
+        ge=0,
+        le=10**12,
+        description="US dollars that one user's calls may cost in a month (UTC); default no limit",
+    )
+    llm_budget_warning: float = Field(
+        default=0.8, gt=0, le=1, description="the share of the budget from which on each call warns"
+    )
+    llm_connection_ttl: float = Field(
+        default=60,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds for which a connection that was tested is taken as good",
+    )
+    llm_prices: Path | None = Field(
+        default=None, description="a TOML file of prices, which go before those that come with the package"
+    )
+
+
 class Settings(_FromEnvironment):
     """What the environment says. An explicit argument wins over the environment, and that over the default."""
 
@@ -169,13 +232,27 @@ class Settings(_FromEnvironment):
         default=-1, ge=-1, le=1, description="the score below which a search finds nothing; -1 is no limit"
     )
     documents_root: Path | None = Field(
-        default=None, description="the directory that documents are read from, and never from outside; default: any"
+        default=None,
+        description="the directory that documents are read from, and never from outside; default: any, for agents none",
     )
     max_document_mb: float = Field(default=10, gt=0, description="megabytes that one document may have")
     max_document_chunks: int = Field(default=10_000, ge=1, description="how many parts one document may be cut into")
 
+    use_async: bool = Field(default=True, description="false: the orchestrator answers one request at a time")
+    request_timeout: float = Field(
+        default=600, gt=0, allow_inf_nan=False, description="seconds that the orchestrator gives one request at most"
+    )
+    administrators: frozenset[str] = Field(
+        default=frozenset(),
+        description="JSON list of users who may restore others, set tiers, and change what everybody knows",
+    )
+
     cache_config: CacheConfig = Field(
         default_factory=CacheConfig, description="of the caches; each of its values has a variable of its own"
+    )
+
+    llm_config: LLMConfig = Field(
+        default_factory=LLMConfig, description="of language models; each of its values has a variable of its own"
     )
 
     @property

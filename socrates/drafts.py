@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from socrates.views import ConflictField, ConflictSeverity
+
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
@@ -42,6 +44,21 @@ class NewMaturityEvent:
     event_type: str
     timestamp: datetime | None = None
     details: Mapping[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewConflict:
+    """A statement that contradicts one that stands, for somebody to decide; without an `id` it gets a UUID."""
+
+    field: ConflictField
+    existing: str
+    new: str
+    severity: ConflictSeverity
+    explanation: str = ""
+    suggestions: tuple[str, ...] = ()
+    existing_author: str | None = None
+    new_author: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

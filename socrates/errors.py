@@ -12,6 +12,8 @@
     ├── LoginRefusedError           name and passcode do not fit together
     ├── ThrottledError              too many log-ins under this name failed; wait
     ├── DocumentError               a document whose text cannot be read
+    ├── LLMError                    a call of a language model that failed; its type says how
+    │   └── LLMConfigurationError   no key, or a provider that cannot be called; a ConfigurationError too
     └── DatabaseError               the database, or the file that should be one
         ├── BusyError               somebody else held the database for longer than the caller can wait
         ├── SerializationError      two units of work got in each other's way; run it again
@@ -26,6 +28,8 @@
 
 A message says what is wrong, where, and what to do about it. It never holds a key, a hash or a passcode.
 """
+
+from typing import Literal
 
 
 class SocratesError(Exception):
@@ -122,6 +126,40 @@ class ThrottledError(SocratesError):
 
 class DocumentError(SocratesError):
     """A document's text cannot be read: it is missing, damaged, encrypted, or no text. Nothing was changed."""
+
+
+LLMErrorType = Literal[
+    "AUTHENTICATION_ERROR",
+    "BUDGET_EXCEEDED",
+    "CONFIGURATION_ERROR",
+    "CONNECTION_ERROR",
+    "EMPTY_RESPONSE",
+    "GENERATION_ERROR",
+    "PARSE_ERROR",
+    "RATE_LIMITED",
+    "TIMEOUT",
+    "TRUNCATED",
+]
+
+
+class LLMError(SocratesError):
+    """A call of a language model failed. `status` is the HTTP status, where there was one."""
+
+    code = "API_ERROR"
+    """What v1 called every failure of its client."""
+
+    def __init__(self, message: str, error_type: LLMErrorType, status: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.error_type = error_type
+        self.status = status
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.message, self.error_type, self.status)
+
+
+class LLMConfigurationError(LLMError, ConfigurationError):
+    """A model cannot be called as things are set up: no key for its provider, or no way to call that provider."""
 
 
 class DatabaseError(SocratesError):

@@ -30,6 +30,7 @@ from socrates.database.turns import Turns
 from socrates.database.urls import database_url
 from socrates.errors import SerializationError, SocratesError
 from socrates.repositories.cached_rows import DEPENDENCIES
+from socrates.repositories.conflicts import ConflictReads, ConflictRepository
 from socrates.repositories.conversations import ConversationReads, ConversationRepository
 from socrates.repositories.embeddings import EmbeddingReads, EmbeddingRepository
 from socrates.repositories.index_work import IndexWorkReads, IndexWorkRepository
@@ -56,6 +57,7 @@ class UnitOfWork:
     def __init__(self, session: WriteSession) -> None:
         self.projects = ProjectRepository(session)
         self.conversations = ConversationRepository(session)
+        self.conflicts = ConflictRepository(session)
         self.users = UserRepository(session)
         self.notes = NoteRepository(session)
         self.learning = LearningRepository(session)
@@ -107,6 +109,7 @@ class Store:
         session = ReadSession(engines.reader, self._flight, turns, self.cache)
         self.projects = ProjectReads(session)
         self.conversations = ConversationReads(session)
+        self.conflicts = ConflictReads(session)
         self.users = UserReads(session)
         self.notes = NoteReads(session)
         self.learning = LearningReads(session)

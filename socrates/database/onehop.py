@@ -23,6 +23,7 @@ A cancelled statement is interrupted and waited for, so that nobody meets a conn
 cancelled COMMIT is waited for without being interrupted. SQLAlchemy then closes the connection, as with any driver.
 """
 
+import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -266,6 +267,7 @@ class OneHopDBAPI(AsyncAdapt_aiosqlite_dbapi):
         patience = options.pop("busy_patience", 0.0)
         if mode is not None and options.get("autocommit", _LEGACY) != _LEGACY:
             raise exc.ArgumentError("transaction_mode and sqlite3's autocommit exclude each other")
+        options.setdefault("async_creator_fn", _open)
         return OneHopConnection(self, super().connect(*arguments, **options).driver_connection, mode, patience)
 
 
@@ -306,6 +308,21 @@ def _may_wait(context: Any) -> bool:
         return False
     # A failure at the RELEASE of a savepoint would be too late: SQLAlchemy doesn't roll back to it then.
     return not context.root_connection.in_nested_transaction()
+
+
+async def _open(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+    """A connection of aiosqlite's. Where the file cannot be opened, its thread is over when the error is raised.
+
+    aiosqlite tells that thread to stop and does not wait: one that is late finds its event loop closed.
+    """
+    connection = aiosqlite.connect(*arguments, **options)
+    thread: Any = getattr(connection, "_thread", connection)  # before 0.22 the connection was the thread
+    thread.daemon = True  # as SQLAlchemy's own has it: a program that forgets to close must still end
+    try:
+        return await connection
+    except Exception:
+        await asyncio.to_thread(thread.join)
+        raise
 
 
 async def _no_wait(_driver: aiosqlite.Connection) -> None:

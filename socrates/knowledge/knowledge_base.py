@@ -175,6 +175,10 @@ class KnowledgeBase:
         await self._upkeep.catch_up()
         return number
 
+    async def catch_up(self) -> None:
+        """Have the index hold what units of work have stored. Raises KnowledgeIndexError; the rest is done later."""
+        await self._upkeep.catch_up()
+
     async def rebuild(self, progress: Progress = no_progress) -> int:
         """Make the index anew from the database, and vectors of another model too; tell how many entries it has."""
         return await self._upkeep.rebuild(progress)

@@ -151,18 +151,24 @@ class Upkeep:
         place = secrets.token_hex(32)
         if await self._is_right_after(place):
             return True
-        # Somebody may have been changing just these.
+        # A slow program may have put in what was older.
         await self.catch_up()
         return await self._is_right_after(place)
 
     async def _is_right_after(self, place: str) -> bool:
+        sample = await self._sample(place)
+        held = await self._index.held(sorted({each.entry_key for each in sample}))
+        wrong = [each for each in sample if each.is_indexed and not _is_same(each, held.get(each.entry_key))]
+        # Of what somebody changes at this moment, the index may have the older or the newer state.
+        after = await self._sample(place) if wrong else []
+        return not any(each in after for each in wrong)
+
+    async def _sample(self, place: str) -> list[IndexedEntry]:
         # The keys are a circle: all have the same chance, and the few of a small index are all looked at.
-        sample = [
+        return [
             *await self._store.index_work.entries(place, SAMPLE),
             *await self._store.index_work.entries("", SAMPLE),
         ][:SAMPLE]
-        held = await self._index.held(sorted({each.entry_key for each in sample}))
-        return all(_is_same(each, held.get(each.entry_key)) for each in sample)
 
     async def _require_one_model(self) -> None:
         models = await self._store.index_work.models()

@@ -61,6 +61,7 @@ class KeyVault:
         self._iterations = iterations
         self._setting = setting
         self._derived: OrderedDict[tuple[str, bytes, int], bytes] = OrderedDict()
+        self._deriving: dict[tuple[str, bytes, int], asyncio.Task[bytes]] = {}
 
     def __repr__(self) -> str:
         return f"KeyVault({self._setting})"
@@ -128,13 +129,20 @@ class KeyVault:
         wanted = (secret, salt, iterations)
         derived = self._derived.pop(wanted, None)
         if derived is None:
-            derived = await asyncio.to_thread(
-                hashlib.pbkdf2_hmac, "sha256", secret.encode(), salt, iterations, _AES_KEY_BYTES
-            )
+            # Shared: whoever stops waiting stops nobody else.
+            derived = await asyncio.shield(self._deriving.get(wanted) or self._begin_to_derive(wanted))
         self._derived[wanted] = derived  # the latest is the last to go
         if len(self._derived) > _DERIVED_KEPT:
             self._derived.popitem(last=False)
         return derived
+
+    def _begin_to_derive(self, wanted: tuple[str, bytes, int]) -> "asyncio.Task[bytes]":
+        secret, salt, iterations = wanted
+        task = self._deriving[wanted] = asyncio.create_task(
+            asyncio.to_thread(hashlib.pbkdf2_hmac, "sha256", secret.encode(), salt, iterations, _AES_KEY_BYTES)
+        )
+        task.add_done_callback(lambda _: self._deriving.pop(wanted, None))
+        return task
 
 
 def name_of(stored: StoredKey) -> str:

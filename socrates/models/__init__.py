@@ -5,6 +5,7 @@ Entities live inside a unit of work. Every relationship raises when it is read w
 
 from socrates.models.account import LoginFailure
 from socrates.models.base import Base
+from socrates.models.conflict import ProjectConflict
 from socrates.models.conversation import ConversationMessage
 from socrates.models.knowledge import (
     CachedEmbedding,
@@ -61,6 +62,7 @@ __all__ = [
     "PendingQuestion",
     "PhaseMaturityScore",
     "Project",
+    "ProjectConflict",
     "ProjectConstraint",
     "ProjectNote",
     "ProjectNoteTag",

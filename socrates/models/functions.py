@@ -19,7 +19,7 @@ class contains_folded(GenericFunction[bool]):
 
 
 class decimal_sum(GenericFunction[Any]):
-    """``decimal_sum(column)``: the exact sum of decimals, 0 where all are NULL."""
+    """``decimal_sum(column)``: the exact sum of decimals, 0 where all are NULL, or there are none."""
 
     inherit_cache = True
 
@@ -34,3 +34,9 @@ def _contains_folded(function: contains_folded, compiler: SQLCompiler, **options
 @compiles(decimal_sum, "postgresql")
 def _decimal_sum(function: decimal_sum, compiler: SQLCompiler, **options: Any) -> str:
     return f"coalesce(sum({compiler.process(function.clauses, **options)}), 0)"
+
+
+@compiles(decimal_sum, "sqlite")
+def _decimal_sum_of_ours(function: decimal_sum, compiler: SQLCompiler, **options: Any) -> str:
+    # An aggregate of Python's that was given no row at all gives NULL.
+    return f"coalesce(decimal_sum({compiler.process(function.clauses, **options)}), '0')"

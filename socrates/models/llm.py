@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from socrates.models.base import Base, Extra, TaggedDict, undated_last
@@ -43,7 +43,11 @@ class APIKey(Base):
 
 
 class LLMUsage(Base):
-    """One call of a model; latency in milliseconds, cost in US dollars."""
+    """One call of a model; latency in milliseconds, cost in US dollars.
+
+    `operation` says what the call did; NULL where nobody knows. What a cache of the provider held is not among the
+    input tokens, nor in the total.
+    """
 
     __tablename__ = "llm_usage"
 
@@ -61,6 +65,9 @@ class LLMUsage(Base):
     error_message: Mapped[str | None]
     request_id: Mapped[str | None]
     extra: Mapped[Extra]
+    operation: Mapped[str | None]
+    cache_read_tokens: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    cache_write_tokens: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
 Index(None, LLMUsage.user_id, undated_last(LLMUsage.timestamp))

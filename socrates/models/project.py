@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, text, true
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from socrates.models.base import WITHOUT_ROWID, Base, Extra, ProjectKey, archive_index, children, position_check
+from socrates.models.conflict import ProjectConflict
 from socrates.models.conversation import ConversationMessage
 from socrates.models.knowledge import KnowledgeDocument, KnowledgeEntry, KnowledgeSuggestion
 from socrates.models.maturity import (
@@ -53,7 +54,8 @@ class ProjectConstraint(_ListItem, Base):
 class Project(Base):
     """One project; `progress` in percent.
 
-    `version` counts saves and guards against lost updates; appending a message raises `message_count` alone.
+    `version` counts saves and guards against lost updates; appending a message raises `message_count` alone. With
+    `dynamic_questions` a model asks the project's questions, otherwise they are the static ones.
     """
 
     __tablename__ = "projects"
@@ -83,6 +85,7 @@ class Project(Base):
     message_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     extra: Mapped[Extra]
+    dynamic_questions: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     requirements: Mapped[list[ProjectRequirement]] = children(ProjectRequirement.position)
     tech_stack: Mapped[list[ProjectTechnology]] = children(ProjectTechnology.position)
@@ -99,6 +102,7 @@ class Project(Base):
     documents: Mapped[list[KnowledgeDocument]] = children(KnowledgeDocument.uploaded_at, KnowledgeDocument.id)
     knowledge: Mapped[list[KnowledgeEntry]] = children(KnowledgeEntry.created_at, KnowledgeEntry.id)
     suggestions: Mapped[list[KnowledgeSuggestion]] = children(KnowledgeSuggestion.created_at, KnowledgeSuggestion.id)
+    conflicts: Mapped[list[ProjectConflict]] = children(ProjectConflict.created_at, ProjectConflict.id)
 
 
 archive_index(Project.archived_at, Project.id)

@@ -15,6 +15,7 @@ from socrates.models import (
     PendingQuestion,
     PhaseMaturityScore,
     Project,
+    ProjectConflict,
     ProjectConstraint,
     ProjectNote,
     ProjectNoteTag,
@@ -43,6 +44,7 @@ ANALYTICS = Rows(AnalyticsMetrics.project_id)
 REQUIREMENTS = Rows(ProjectRequirement.project_id)
 TECH_STACK = Rows(ProjectTechnology.project_id)
 CONSTRAINTS = Rows(ProjectConstraint.project_id)
+CONFLICTS = Rows(ProjectConflict.project_id)
 NOTE = Rows(ProjectNote.id)
 NOTES = Rows(ProjectNote.project_id, ProjectNote.project_id)
 NOTE_TAGS = Rows(ProjectNoteTag.note_id)
@@ -86,6 +88,7 @@ DEPENDENCIES = Dependencies(
         OWNED_PROJECTS,
         MEMBERSHIPS,
         MESSAGES,
+        CONFLICTS,
         NOTE,
         NOTES,
         NOTE_TAGS,

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from socrates.caching import cached
 from socrates.drafts import NewMessage
@@ -45,6 +45,11 @@ _SEARCH = _NEWEST_FIRST.where(contains_folded(ConversationMessage.content, bindp
     ConversationMessage.position < bindparam("position")
 )
 _COUNT = select(Project.message_count).where(Project.id == bindparam("project_id"))
+_COUNT_BY_TYPE = (
+    select(ConversationMessage.type, func.count().label("number"))
+    .where(ConversationMessage.project_id == bindparam("project_id"))
+    .group_by(ConversationMessage.type)
+)
 
 _projects = table(Project)
 _MAKE_ROOM = (
@@ -105,6 +110,10 @@ class ConversationReads(Repository):
         if count is None:
             raise ProjectNotFoundError(project_id)
         return int(count)
+
+    async def count_by_type(self, project_id: str) -> dict[str, int]:
+        """How many messages there are of each type that there is any of; it costs more the longer the conversation."""
+        return {row.type: row.number for row in await self._rows(_COUNT_BY_TYPE, project_id=project_id)}
 
     async def export(self, project_id: str, batch: int = EXPORT_BATCH) -> AsyncIterator[Message]:
         """Every message, in order, read `batch` at a time: a long conversation never lies in memory as a whole."""

@@ -1,6 +1,6 @@
 """What calls of language models cost. A call whose time v1 lost counts as older than any other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -28,7 +28,7 @@ from socrates.models.functions import decimal_sum
 from socrates.models.types import ExactDecimal
 from socrates.repositories.base import Mapper, Repository, now, positive, table, utc
 from socrates.repositories.pages import last_first, merged
-from socrates.views import Usage, UsageOfDay, UsageTotals
+from socrates.views import Usage, UsageOfDay, UsageRow, UsageTotals
 
 _After = Literal["dated", "undated"]
 
@@ -54,6 +54,10 @@ def _total(column: Any) -> ColumnElement[int]:
 
 # The engines' sums of decimals are not the same: SQLite's would go through floats.
 _COST = decimal_sum(LLMUsage.cost, type_=ExactDecimal)
+_CALLS = (func.count(), func.count().filter(LLMUsage.success.is_(False)))
+_TOKENS = (_total(LLMUsage.input_tokens), _total(LLMUsage.output_tokens))
+_CACHED_TOKENS = (_total(LLMUsage.cache_read_tokens), _total(LLMUsage.cache_write_tokens))
+_LATENCY = func.avg(LLMUsage.latency_ms)
 
 # As stored the times are UTC on SQLite; PostgreSQL takes the day in the session's time zone, which has to be UTC.
 _DAY = func.date(_AT, type_=Date)
@@ -63,6 +67,15 @@ _BY_DAY = (
     .where(_OF_USER, _SINCE, _UNTIL)
     .group_by(_DAY)
     .order_by(_DAY)
+)
+
+_SPENT = select(_COST).where(_OF_USER, _SINCE)
+
+_RECENT_TOKENS = (
+    select(func.coalesce(LLMUsage.total_tokens, 0))
+    .where(_OF_USER)
+    .order_by(_AT.desc().nulls_last(), LLMUsage.id.desc())
+    .limit(bindparam("count"))
 )
 
 
@@ -89,24 +102,30 @@ def _page(provider: bool, since: bool, until: bool, after: _After | None) -> Exe
 @lru_cache(maxsize=8)
 def _totals(provider: bool, since: bool, until: bool) -> Select[Any]:
     """The sums of a user's calls, by the options of the span."""
-    statement = select(
-        LLMUsage.provider,
-        LLMUsage.model,
-        func.count(),
-        func.count().filter(LLMUsage.success.is_(False)),
-        _total(LLMUsage.input_tokens),
-        _total(LLMUsage.output_tokens),
-        _total(LLMUsage.total_tokens),
-        _COST,
-        func.avg(LLMUsage.latency_ms),
-    ).where(_OF_USER)
-    if provider:
-        statement = statement.where(_FROM_PROVIDER)
+    per = (LLMUsage.provider, LLMUsage.model)
+    figures = (*_CALLS, *_TOKENS, _total(LLMUsage.total_tokens), *_CACHED_TOKENS, _COST, _LATENCY)
+    sums = _sums(per, figures, since, until).where(_OF_USER).order_by(*per)
+    return sums.where(_FROM_PROVIDER) if provider else sums
+
+
+@lru_cache(maxsize=8)
+def _table(of_user: bool, since: bool, until: bool) -> Select[Any]:
+    """The sums of calls by day, provider, model and operation, by the options of the table."""
+    per = (_DAY, LLMUsage.provider, LLMUsage.model, LLMUsage.operation)
+    figures = (*_CALLS, *_TOKENS, *_CACHED_TOKENS, _COST, _LATENCY)
+    order = (_DAY.desc().nulls_last(), *per[1:-1], LLMUsage.operation.asc().nulls_first())
+    sums = _sums(per, figures, since, until).order_by(*order)
+    return sums.where(_OF_USER) if of_user else sums
+
+
+def _sums(per: Sequence[Any], figures: Sequence[Any], since: bool, until: bool) -> Select[Any]:
+    """Figures of the calls of a span of time. A call without a time is older than any other."""
+    sums = select(*per, *figures).group_by(*per)
     if since:
-        statement = statement.where(_SINCE)
+        sums = sums.where(_SINCE)
     if until:
-        statement = statement.where(_UNTIL if since else or_(_UNTIL, _UNDATED))
-    return statement.group_by(LLMUsage.provider, LLMUsage.model).order_by(LLMUsage.provider, LLMUsage.model)
+        sums = sums.where(_UNTIL if since else or_(_UNTIL, _UNDATED))
+    return sums
 
 
 class UsageReads(Repository):
@@ -164,6 +183,27 @@ class UsageReads(Repository):
         """A user's calls added up per day in UTC, oldest first; days without a call are left out, costs are exact."""
         return tuple(UsageOfDay(*tuple(row)) for row in await self._rows(_BY_DAY, **_span(user_id, since, until)))
 
+    async def usage_table(
+        self, *, user_id: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[UsageRow, ...]:
+        """Calls added up per day in UTC, provider, model and operation, newest day first; costs are exact.
+
+        By default everybody's, for which the whole table is read. Calls without a time come last, and only when `since`
+        is not given. Numbers that v1 lost count as 0, and not in the mean.
+        """
+        statement = _table(user_id is not None, since is not None, until is not None)
+        return tuple(UsageRow(*tuple(row)) for row in await self._rows(statement, **_span(user_id, since, until)))
+
+    async def spent(self, user_id: str, since: datetime) -> Decimal:
+        """The exact sum of what a user's calls have cost from `since` on, in US dollars."""
+        spent: Decimal = await self._value(_SPENT, **_span(user_id, since, None))
+        return spent
+
+    async def recent_tokens(self, user_id: str, last: int) -> tuple[int, ...]:
+        """The total tokens of the user's last calls, newest first. A number that v1 lost is 0."""
+        rows = await self._rows(_RECENT_TOKENS, user_id=user_id, count=positive("last", last))
+        return tuple(tokens for (tokens,) in rows)
+
 
 class UsageRepository(UsageReads):
     """Reads and writes of usage, inside a unit of work."""
@@ -185,10 +225,14 @@ class UsageRepository(UsageReads):
         timestamp: datetime | None = None,
         usage_id: str | None = None,
         extra: Mapping[Any, Any] = FrozenDict(),
+        operation: str | None = None,
+        cache_read_tokens: int = 0,
+        cache_write_tokens: int = 0,
     ) -> Usage:
         """Record one call; latency in milliseconds, cost in US dollars. Raises AlreadyExistsError, InvalidValueError.
 
-        By default `total_tokens` is the sum of the two, `timestamp` the current time and `usage_id` a UUID.
+        By default `total_tokens` is the sum of input and output, without what a cache of the provider held; `timestamp`
+        is the current time and `usage_id` a UUID.
         """
         call = Usage(
             id=str(uuid4()) if usage_id is None else usage_id,
@@ -205,6 +249,9 @@ class UsageRepository(UsageReads):
             error_message=error_message,
             request_id=request_id,
             extra=freeze(dict(extra)),
+            operation=operation,
+            cache_read_tokens=cache_read_tokens,
+            cache_write_tokens=cache_write_tokens,
         )
         await self.record_usages([call])
         return call
@@ -216,7 +263,9 @@ class UsageRepository(UsageReads):
         )
 
 
-def _span(user_id: str, since: datetime | None, until: datetime | None, provider: str | None = None) -> dict[str, Any]:
+def _span(
+    user_id: str | None, since: datetime | None, until: datetime | None, provider: str | None = None
+) -> dict[str, Any]:
     """The parameters that were given."""
-    given = {"since": utc(since), "until": utc(until), "provider": provider}
-    return {"user_id": user_id} | {name: value for name, value in given.items() if value is not None}
+    given = {"user_id": user_id, "since": utc(since), "until": utc(until), "provider": provider}
+    return {name: value for name, value in given.items() if value is not None}

@@ -27,6 +27,7 @@ from socrates.models import (
     LoginFailure,
     PendingQuestion,
     Project,
+    ProjectConflict,
     ProjectNote,
     QuarantinedRow,
     QuarantineRelease,
@@ -132,7 +133,7 @@ _questions, _notes, _quarantine, _releases = map(
     table, (PendingQuestion, ImportNote, QuarantinedRow, QuarantineRelease)
 )
 _deletions, _digests = table(ImportDeletion), table(ImportDigest)
-_projects, _runs = table(Project), table(ImportRun)
+_projects, _runs, _conflicts = table(Project), table(ImportRun), table(ProjectConflict)
 _of_users = select(_quarantine.c.id).where(_quarantine.c.source_table == "users")
 
 PERSONAL = tuple(map(table, (QuestionEffectiveness, BehaviorPattern, LLMProviderConfig, APIKey, LLMUsage)))
@@ -149,6 +150,7 @@ PLACES = (
     Place(table(ProjectNote).c.created_by, Fate.PSEUDONYM),
     Place(table(KnowledgeDocument).c.user_id, Fate.PSEUDONYM),
     Place(table(KnowledgeSuggestion).c.decided_by, Fate.PSEUDONYM),
+    *(Place(_conflicts.c[name], Fate.PSEUDONYM) for name in ("existing_author", "new_author", "resolved_by")),
     *(Place(own.c.user_id, Fate.DELETED) for own in PERSONAL),
     Place(table(LoginFailure).c.username, Fate.DELETED),
     *(

@@ -39,5 +39,6 @@ def context_from(rows: Sequence[Row[Any]]) -> ProjectContext | None:
     lists: defaultdict[str | None, list[str]] = defaultdict(list)
     for row in rows:
         lists[row.list].append(row.value)
-    own: tuple[Any, ...] = rows[0][2:]
-    return ProjectContext(*own, *(tuple(lists[name]) for name in LISTS))
+    values: dict[str, Any] = {column.key: rows[0][place] for place, column in enumerate(OWN_COLUMNS, start=2)}
+    values |= {name: tuple(lists[name]) for name in LISTS}
+    return ProjectContext(**values)

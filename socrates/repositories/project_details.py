@@ -45,6 +45,7 @@ class _Description:
     deployment_target: str
     code_style: str
     extra: FrozenDict
+    dynamic_questions: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +160,6 @@ def details_from(parts: Sequence[tuple[int, Any]]) -> views.ProjectDetails | Non
         code_style=description.code_style,
         extra=description.extra,
         analytics=analytics[0] if analytics else None,
+        dynamic_questions=description.dynamic_questions,
         **found,
     )

@@ -50,6 +50,7 @@ class NewColumns(TypedDict, total=False):
     deployment_target: str
     code_style: str
     progress: int
+    dynamic_questions: bool
     extra: Mapping[Any, Any]
 
 

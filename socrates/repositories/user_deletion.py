@@ -91,8 +91,8 @@ class UserDeletion(UserErasurePlans):
         What an index of vectors holds of deleted entries goes when it is brought up to date next. The figures are of
         the rows that were there before. Raises UserNotFoundError.
 
-        Messages, notes, questions, suggestions and the extra values of projects are read as a whole, because no index
-        has their authors; on SQLite other units wait meanwhile.
+        Messages, notes, questions, suggestions, conflicts and the extra values of projects are read as a whole, because
+        no index has their authors; on SQLite other units wait meanwhile.
         """
         await self._require(username)
         heirs = _heirs(await self._rows(_LOCKED_CANDIDATES, username=username))

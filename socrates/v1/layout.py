@@ -197,5 +197,5 @@ TABLES_OF: dict[str, tuple[Table, ...]] = {
 }
 """v1 table → the tables that one of its rows fills, the parent first. The order is that of the import."""
 
-LATER_TABLES = ("knowledge_suggestions",)
+LATER_TABLES = ("knowledge_suggestions", "project_conflicts")
 """Tables with a key `id` that v1 had nothing for, made by later revisions: what they hold was written since."""

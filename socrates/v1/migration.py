@@ -5,7 +5,7 @@ happens inside the one transaction that env.py holds open.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -186,10 +186,30 @@ class Migration:
             guards.require_free_names(_sqlite(connection), ours, self.name)
         self._begin_upgrade()
 
+    def prepare_columns(self, connection: Connection, table: str, columns: Iterable[str]) -> None:
+        """Before columns are added to `table`: back up, unless this run has. Raises MigrationError."""
+        guards.require_free_columns(connection, table, columns, self.name)
+        self._begin_upgrade()
+
     def prepare_removal(self, connection: Connection, tables: Sequence[str]) -> None:
         """Before `tables` are dropped: refuse to lose what they hold, and back up. Raises MigrationError."""
         self.downgraded = True
         self._require_unfilled(_target(connection), tables)
+        if self.database is not None and self.backup is None:
+            self._back_up()
+
+    def prepare_column_removal(self, connection: Connection, table: str, says_something: Mapping[str, str]) -> None:
+        """Before columns of `table` are dropped: refuse to lose what they hold, and back up. Raises MigrationError.
+
+        `says_something`: each column with the condition by which a row holds something in it.
+        """
+        self.downgraded = True
+        filled = guards.filled_columns(_target(connection), table, says_something)
+        if filled and not self.options.discard:
+            raise ChangedSinceError(
+                f"these columns of {table} are not empty: {', '.join(filled)}. Nothing was changed. "
+                "To lose what they hold, run it again with -x discard=1"
+            )
         if self.database is not None and self.backup is None:
             self._back_up()
 

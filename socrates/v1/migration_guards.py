@@ -1,7 +1,7 @@
 """What a migration refuses: each `require_…` raises before anything is changed, and says what the owner can do."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
@@ -76,10 +76,14 @@ def require_schema(connection: Connection, shown: str) -> None:
             else set()
         )
         if not columns.issuperset(table.names):
-            raise NotRecognisedError(
-                f"{shown} is marked as upgraded, but its table {table.name} is missing or another. Nothing was "
-                "changed. If it is a v1 database, remove the mark (DROP TABLE alembic_version), then upgrade it."
-            )
+            raise _not_upgraded(shown, table.name)
+
+
+def _not_upgraded(shown: str, table: str) -> NotRecognisedError:
+    return NotRecognisedError(
+        f"{shown} is marked as upgraded, but its table {table} is missing or another. Nothing was "
+        "changed. If it is a v1 database, remove the mark (DROP TABLE alembic_version), then upgrade it."
+    )
 
 
 def require_references(raw: sqlite3.Connection) -> None:
@@ -97,6 +101,20 @@ def require_free_names(raw: sqlite3.Connection, ours: frozenset[str], shown: str
     if in_the_way:
         raise NotRecognisedError(
             f"{shown} holds tables or indexes that bear names of the new schema: {', '.join(in_the_way)}. "
+            "Nothing was changed. Rename or remove them, then run the upgrade again."
+        )
+
+
+def require_free_columns(connection: Connection, table: str, columns: Iterable[str], shown: str) -> None:
+    """Raises NotRecognisedError when `table` is not there, or has a column already that is about to be added."""
+    inspector = inspect(connection)
+    if not inspector.has_table(table):
+        raise _not_upgraded(shown, table)
+    there = {column["name"].lower() for column in inspector.get_columns(table)}
+    in_the_way = [column for column in columns if column in there]
+    if in_the_way:
+        raise NotRecognisedError(
+            f"in {shown} the table {table} has columns that bear names of the new schema: {', '.join(in_the_way)}. "
             "Nothing was changed. Rename or remove them, then run the upgrade again."
         )
 
@@ -127,6 +145,15 @@ def require_v1_rows(raw: sqlite3.Connection, target: Target, run: Run) -> None:
 def filled(target: Target, tables: Sequence[str]) -> list[str]:
     """Return those of `tables` that hold a row."""
     return [name for name in tables if target.query(f"SELECT 1 FROM {name} LIMIT 1")]  # noqa: S608
+
+
+def filled_columns(target: Target, table: str, says_something: Mapping[str, str]) -> list[str]:
+    """Return those of the columns in which, by the condition beside each, a row of `table` holds something."""
+    return [
+        column
+        for column, condition in says_something.items()
+        if target.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1")  # noqa: S608 - names of this package only
+    ]
 
 
 def own_tables() -> list[str]:

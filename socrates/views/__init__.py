@@ -4,6 +4,7 @@ Times are aware UTC. A field that v1 wrote may be None where its number was NaN 
 of the v1 format); the types say where. `extra` holds what v1 wrote and no column knows.
 """
 
+from socrates.views.conflict import ConflictChoice, ConflictField, ConflictSeverity, ProjectConflict
 from socrates.views.conversation import Message, MessageHit
 from socrates.views.knowledge import (
     Document,
@@ -18,7 +19,7 @@ from socrates.views.knowledge import (
     SuggestionCounts,
 )
 from socrates.views.learning import BehaviorPattern, QuestionEffectiveness
-from socrates.views.llm import ProviderConfig, StoredKey, Usage, UsageOfDay, UsageTotals
+from socrates.views.llm import ProviderConfig, StoredKey, Usage, UsageOfDay, UsageRow, UsageTotals
 from socrates.views.project import (
     Analytics,
     CategoryScore,
@@ -39,6 +40,9 @@ __all__ = [
     "ArchivedUser",
     "BehaviorPattern",
     "CategoryScore",
+    "ConflictChoice",
+    "ConflictField",
+    "ConflictSeverity",
     "Document",
     "DocumentSummary",
     "Entry",
@@ -52,6 +56,7 @@ __all__ = [
     "Note",
     "PendingQuestion",
     "PhaseScore",
+    "ProjectConflict",
     "ProjectContext",
     "ProjectDetails",
     "ProjectSummary",
@@ -66,6 +71,7 @@ __all__ = [
     "SuggestionCounts",
     "Usage",
     "UsageOfDay",
+    "UsageRow",
     "UsageTotals",
     "User",
 ]

@@ -96,7 +96,7 @@ class ImportedDocument:
 
 @dataclass(frozen=True, slots=True)
 class IndexedEntry:
-    """What an index of vectors holds of an entry; `vector` is float32, little-endian."""
+    """What an index of vectors holds of an entry, once it `is_indexed`; `vector` is float32, little-endian."""
 
     entry_key: str
     project_id: str | None
@@ -104,6 +104,7 @@ class IndexedEntry:
     source: str | None
     vector: bytes = field(repr=False)
     updated_at: datetime
+    is_indexed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,11 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One call of a language model; latency in milliseconds, cost in US dollars."""
+    """One call of a language model; latency in milliseconds, cost in US dollars.
+
+    `operation` is what the call did, None where nobody knows. Tokens that a cache of the provider held are counted
+    apart from `input_tokens`, and not in `total_tokens`.
+    """
 
     id: str
     user_id: str
@@ -54,6 +58,9 @@ class Usage:
     error_message: str | None
     request_id: str | None
     extra: FrozenDict
+    operation: str | None = None
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,8 @@ class UsageTotals:
     input_tokens: int
     output_tokens: int
     total_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
     cost: Decimal
     mean_latency_ms: float | None
 
@@ -79,3 +88,24 @@ class UsageOfDay:
     calls: int
     total_tokens: int
     cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """The calls of one day (UTC), provider, model and operation, added up; cost in US dollars, latency in milliseconds.
+
+    `day` is None for calls whose time is lost, `operation` where nobody knows it.
+    """
+
+    day: date | None
+    provider: str
+    model: str
+    operation: str | None
+    calls: int
+    failures: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost: Decimal
+    mean_latency_ms: float | None

@@ -143,6 +143,7 @@ class ProjectDetails:
     specs: tuple[Spec, ...]
     maturity_events: tuple[MaturityEvent, ...]
     analytics: Analytics | None
+    dynamic_questions: bool = True
 
     @property
     def id(self) -> str:
@@ -156,7 +157,10 @@ class ProjectDetails:
 
 @dataclass(frozen=True, slots=True)
 class ProjectContext:
-    """What a project is about, as prompts show it: nothing in it changes while people merely talk."""
+    """What a project is about, as prompts show it: nothing in it changes while people merely talk.
+
+    With `dynamic_questions` a model asks its questions, otherwise they are the static ones.
+    """
 
     id: str
     name: str
@@ -173,6 +177,7 @@ class ProjectContext:
     requirements: tuple[str, ...]
     tech_stack: tuple[str, ...]
     constraints: tuple[str, ...]
+    dynamic_questions: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,16 @@ CACHED_READ = (
     .map(lambda call: replace(call, named={name: call.named[name] for name in call.named if name not in _NOT_CACHED}))
 )
 
-_FACES = ("users.", "projects.", "conversations.", "notes.", "learning.", "llm.save_config", "llm.set_default")
+_FACES = (
+    "users.",
+    "projects.",
+    "conversations.",
+    "conflicts.",
+    "notes.",
+    "learning.",
+    "llm.save_config",
+    "llm.set_default",
+)
 WRITE = st.sampled_from([name for name in WRITES if name.startswith(_FACES)]).flatmap(lambda name: WRITES[name])
 """Writes of what cached reads show."""
 

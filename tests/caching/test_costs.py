@@ -39,6 +39,7 @@ READS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "projects.analytics": lambda store: store.projects.analytics("library"),
     "conversations.last": lambda store: store.conversations.last("library", 50),
     "conversations.count": lambda store: store.conversations.count("library"),
+    "conflicts.pending": lambda store: store.conflicts.pending("library"),
     "users.get": lambda store: store.users.get("ada"),
     "users.subscription": lambda store: store.users.subscription("ada"),
     "users.exists": lambda store: store.users.exists("nobody"),

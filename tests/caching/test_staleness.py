@@ -90,7 +90,7 @@ def test_a_commit_of_others_that_is_taken_for_our_own_is_found(
 
     monkeypatch.setattr(SQLiteCoherence, "_absorb", absorb)
     with pytest.raises(AssertionError, match="should"):
-        run(other, 1, phases=(Phase.generate,), examples=5 * EXAMPLES)
+        run(other, 4, phases=(Phase.generate,), examples=5 * EXAMPLES)
 
 
 def test_every_cached_read_is_one_that_is_drawn() -> None:

@@ -21,7 +21,7 @@ from socrates.v1.check import Changes, changes_since
 from socrates.v1.ledger import gaps, last_run
 from socrates.v1.postgres_target import PostgresTarget
 from tests.support.expected_rows import actual_tables
-from tests.support.migrate import Outcome, alembic, execute, refused, rows, sha256, table_names, told
+from tests.support.migrate import Outcome, alembic, execute, refused, rows, schema, sha256, table_names, told
 from tests.support.postgres import execute as execute_there
 from tests.support.postgres import query, relations
 from tests.support.v1_files import V1File
@@ -88,10 +88,6 @@ FILLED: dict[str, tuple[Callable[[Path], None], str]] = {
     "a deletion": (delete_the_note, "deleted 1: project_notes 'note-2'"),
     "a release": (lambda path: execute(path, RELEASE), "imported out of quarantine: 1"),
 }
-
-
-def schema(path: Path) -> dict[str, str]:
-    return dict(rows(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
 
 
 def ledger(path: Path) -> list[list[tuple[Any, ...]]]:

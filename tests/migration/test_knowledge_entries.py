@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.expected_rows import actual_tables
-from tests.support.migrate import alembic, execute, refused, rows, sha256, table_names, told, upgraded_to, value
+from tests.support.migrate import alembic, execute, refused, schema, sha256, table_names, told, upgraded_to, value
 from tests.support.postgres import execute as execute_there
 from tests.support.postgres import query, relations
 from tests.support.v1_files import V1File
@@ -45,10 +45,6 @@ def earlier(v1_path: Path) -> Path:
     path = upgraded_to("0006", v1_path)
     execute(path, KEEP_HERE)
     return path
-
-
-def schema(path: Path) -> dict[str, str]:
-    return dict(rows(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
 
 
 def test_a_file_in_use_gets_the_tables_after_a_backup_and_keeps_its_rows(earlier: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.expected_rows import actual_tables
-from tests.support.migrate import alembic, execute, refused, rows, table_names, told, upgraded_to
+from tests.support.migrate import alembic, execute, refused, rows, schema, table_names, told, upgraded_to
 from tests.support.postgres import execute as execute_there
 from tests.support.postgres import query, relations
 from tests.support.v1_files import V1File
@@ -30,10 +30,6 @@ def v1_path(tmp_path: Path) -> Path:
 def earlier(v1_path: Path) -> Path:
     """A file as it was left before this revision existed."""
     return upgraded_to("0004", v1_path)
-
-
-def schema(path: Path) -> dict[str, str]:
-    return dict(rows(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
 
 
 def test_a_file_in_use_goes_on_with_one_more_table_after_a_backup(earlier: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.expected_rows import actual_tables
-from tests.support.migrate import alembic, execute, refused, rows, told, upgraded_to
-from tests.support.postgres import contents, query
+from tests.support.migrate import alembic, execute, refused, schema, told, upgraded_to
 from tests.support.postgres import execute as execute_there
+from tests.support.postgres import query
 from tests.support.v1_files import V1File
 
 BY_USER, BY_USER_AND_TIME = "ix_knowledge_documents_user_id", "ix_knowledge_documents_user_id_uploaded_at"
@@ -21,6 +21,12 @@ ORDERS = {
     "ix_users_archived_at_username": "(archived_at DESC NULLS LAST, username DESC) WHERE is_archived",
 }
 """How PostgreSQL sorts what this revision makes."""
+
+
+def contents(url: str) -> dict[str, list[str]]:
+    """The rows of every table that has one of the indexes, as the server writes them."""
+    tables = ("project_notes", "knowledge_documents", "llm_usage", "projects", "users")
+    return {name: [row for (row,) in query(url, f"SELECT {name}::text FROM {name} ORDER BY 1")] for name in tables}
 
 
 @pytest.fixture
@@ -39,10 +45,6 @@ def v1_path(tmp_path: Path) -> Path:
 def earlier(v1_path: Path) -> Path:
     """A file as it was left before this revision existed."""
     return upgraded_to("0005", v1_path)
-
-
-def schema(path: Path) -> dict[str, str]:
-    return dict(rows(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
 
 
 def indexes(url: str) -> dict[str, str]:

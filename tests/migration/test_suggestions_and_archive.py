@@ -20,6 +20,7 @@ from tests.support.migrate import (
     execute,
     refused,
     rows,
+    schema,
     sha256,
     table_names,
     told,
@@ -65,10 +66,6 @@ def upgrade(path: Path, **x: object) -> Outcome:
     outcome = alembic(path, "upgrade", "0003", v1_timezone="UTC", **x)
     assert outcome.status == 0, outcome
     return outcome
-
-
-def schema(path: Path) -> dict[str, str]:
-    return dict(rows(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
 
 
 def account(path: Path) -> list[list[tuple[Any, ...]]]:
@@ -186,7 +183,7 @@ def test_down_to_v1_from_a_file_that_went_up_in_two_steps(v1_path: Path) -> None
         assert rows(v1_path, f"SELECT * FROM {table}") == rows(original, f"SELECT * FROM {table}")
     (backup,) = (v1_path.parent / "down").iterdir()
     assert set(schema(backup)) >= ADDED
-    upgrade(v1_path)
+    assert alembic(v1_path, "upgrade", "head", v1_timezone="UTC").status == 0
     assert_imported(original, v1_path)
 
 

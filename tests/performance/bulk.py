@@ -167,7 +167,7 @@ def _parts(project: str, projects: int) -> Rows:
 
 
 def _records(project: str, user: str, key: str, count: int) -> Rows:
-    """Notes with a tag, documents, entries of knowledge and suggestions of a project; calls of a model."""
+    """Notes with a tag, documents, entries of knowledge, suggestions and conflicts of a project; calls of a model."""
     note = {"title": "'Fees'", "content": "'Nobody pays.'", "note_type": "'idea'", "created_by": user}
     record = {"id": key, "project_id": project}
     yield "project_notes", count, record | note | {"created_at": _DATED}
@@ -178,6 +178,12 @@ def _records(project: str, user: str, key: str, count: int) -> Rows:
     texts = dict.fromkeys(("content", "category", "topic", "difficulty", "reason", "agent"), "'usual'")
     suggestion = {"status": "CASE n % 2 WHEN 0 THEN 'pending' ELSE 'approved' END", "created_at": "{at}"}
     yield "knowledge_suggestions", count, record | texts | suggestion
+    said = dict.fromkeys(("existing", "new", "explanation"), "'usual'") | {"field": "'goals'", "severity": "'low'"}
+    decided = {
+        "status": "CASE n % 2 WHEN 0 THEN 'pending' ELSE 'resolved' END",
+        "choice": "CASE n % 2 WHEN 1 THEN 'keep' END",
+    }
+    yield "project_conflicts", count, record | said | decided | {"suggestions": "'[]'", "created_at": "{at}"}
     call = {"provider": "'claude'", "model": "'usual'", "timestamp": _DATED, "success": "true", "total_tokens": "10"}
     yield "llm_usage", count, {"id": key, "user_id": user} | call | {"cost": "'0.0015'", "latency_ms": "900"}
 

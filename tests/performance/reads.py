@@ -40,6 +40,7 @@ ONES: dict[str, Read] = {
     "projects.maturity_events": lambda store: store.projects.maturity_events(HERS),
     "projects.analytics": lambda store: store.projects.analytics(HERS),
     "conversations.count": lambda store: store.conversations.count(HERS),
+    "conflicts.get": lambda store: store.conflicts.get(_KEY),
     "users.get": lambda store: store.users.get(ADA),
     "users.exists": lambda store: store.users.exists(ADA),
     "notes.get": lambda store: store.notes.get(_KEY),
@@ -61,6 +62,8 @@ WHOLES: dict[str, Read] = {
     "projects.for_user": lambda store: store.projects.for_user(ADA),
     "conversations.search, no hit": lambda store: store.conversations.search(HERS, "nowhere"),
     "conversations.export": _export,
+    "conflicts.pending": lambda store: store.conflicts.pending(HERS),
+    "conflicts.for_project": lambda store: store.conflicts.for_project(HERS),
     "notes.for_project": lambda store: store.notes.for_project(HERS),
     "notes.for_project, one type": lambda store: store.notes.for_project(HERS, note_type="idea"),
     "notes.for_project, one tag": lambda store: store.notes.for_project(HERS, tag="money"),
@@ -81,6 +84,9 @@ WHOLES: dict[str, Read] = {
     "llm.usage_totals": lambda store: store.llm.usage_totals(ADA),
     "llm.usage_totals, a span": lambda store: store.llm.usage_totals(ADA, **_SPAN),
     "llm.usage_by_day": lambda store: store.llm.usage_by_day(ADA, _FIRST, _FIRST + timedelta(days=2)),
+    "llm.usage_table": lambda store: store.llm.usage_table(user_id=ADA),
+    "llm.spent": lambda store: store.llm.spent(ADA, _FIRST),
+    "llm.recent_tokens": lambda store: store.llm.recent_tokens(ADA, 10),
 }
 """What grows with what is ada's own, as a whole list, a sum or a search does."""
 
@@ -89,6 +95,7 @@ Paged = Callable[[Store, int, Any], Awaitable[Any]]
 PAGES: dict[str, Paged] = {
     "projects.archived": lambda store, limit, after: store.projects.archived(limit, after),
     "users.archived": lambda store, limit, after: store.users.archived(after, limit),
+    "conflicts.for_project": lambda store, limit, after: store.conflicts.for_project(HERS, limit=limit, after=after),
     "notes.for_project": lambda store, limit, after: store.notes.for_project(HERS, limit=limit, after=after),
     "notes.for_project, one type": lambda store, limit, after: store.notes.for_project(
         HERS, note_type="idea", limit=limit, after=after

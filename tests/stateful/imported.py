@@ -10,6 +10,7 @@ from datetime import timedelta
 from sqlalchemy import NullPool, insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from socrates.drafts import NewConflict
 from socrates.frozen import FrozenDict, freeze
 from socrates.views import (
     Analytics,
@@ -83,6 +84,7 @@ def _add_project(model: Model, project_id: str, people: Sequence[str], record_id
         summary = DocumentSummary(key, project_id, owner, "a", None, None, None, FrozenDict())
         model.state.documents[key] = Document(summary, "a", None)
         model.knowledge.add_suggestion(project_id, "a", "b", suggestion_id=key)
+        model.conflicts.add(project_id, [NewConflict("goals", "a", "b", "low", new_author=owner, id=key)])
 
 
 def _add_personal(model: Model, owner: str, record_ids: Sequence[str]) -> None:

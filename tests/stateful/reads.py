@@ -56,7 +56,11 @@ READS = calls_of(
         "conversations.by_phase": takes(PROJECT, PHASE, after=_PLACE, count=_COUNT),
         "conversations.search": takes(PROJECT, NEEDLE, before=_PLACE, count=_COUNT),
         "conversations.count": takes(PROJECT),
+        "conversations.count_by_type": takes(PROJECT),
         "conversations.export": takes(PROJECT, batch=_COUNT),
+        "conflicts.get": takes(key_of("conflicts", RECORD)),
+        "conflicts.pending": takes(PROJECT),
+        "conflicts.for_project": takes(PROJECT, **_PAGE),
         "users.get": takes(USER),
         "users.subscription": takes(USER),
         "users.exists": takes(USER),
@@ -86,6 +90,9 @@ READS = calls_of(
         "llm.usage": takes(USER, **_SPAN, **_PAGE),
         "llm.usage_totals": takes(USER, **_SPAN),
         "llm.usage_by_day": takes(USER, TIME, TIME),
+        "llm.usage_table": takes(user_id=USER, since=TIME, until=TIME),
+        "llm.spent": takes(USER, TIME),
+        "llm.recent_tokens": takes(USER, _COUNT),
     }
 )
 """Every method that reads."""
@@ -97,6 +104,7 @@ _ALL = {"limit": 10**6}
 _OF_PROJECT = (
     Call("projects.details"),
     Call("conversations.last", named={"count": 10**6}),
+    Call("conflicts.for_project"),
     Call("notes.for_project"),
     Call("knowledge.documents_of_project"),
     Call("knowledge.suggestions", named={"status": None}),
@@ -124,7 +132,7 @@ def touched_by(calls: Iterable[Call], world: World, state: State) -> Iterator[Ca
     """What there is of the projects and people that the calls name, as far as these calls can change it."""
     names = {text for call in calls for text in call.texts()}
     documents = [document.summary for document in state.documents.values()]
-    records = [*state.notes.values(), *documents, *state.suggestions.values()]
+    records = [*state.notes.values(), *documents, *state.suggestions.values(), *state.conflicts.values()]
     names |= {record.project_id for record in records if record.id in names}
     faces = {"projects", *(call.face for call in calls)}
     deletes = any("delete" in call.name for call in calls)
@@ -144,6 +152,7 @@ def everything(world: World, state: State) -> Iterator[Call]:
     for username in world.users:
         yield from _person(username)
         yield from _spans(username, [call for call in state.usage.values() if call.user_id == username])
+    yield from (Call("conflicts.get", (key,)) for key in state.conflicts)
     yield from (Call("notes.get", (key,)) for key in state.notes)
     yield from (Call("knowledge.document", (key,)) for key in state.documents)
     yield from (Call("knowledge.suggestion", (key,)) for key in state.suggestions)
@@ -151,6 +160,7 @@ def everything(world: World, state: State) -> Iterator[Call]:
     yield from (Call("learning.find_pattern", key) for key in state.patterns)
     yield from (Call("llm.find_config", key) for key in state.configs)
     yield from (Call("llm.find_key", key) for key in state.keys)
+    yield Call("llm.usage_table")
     yield from _pages("projects.archived", (), len(state.projects))
     yield from _pages("users.archived", (), len(state.users))
 
@@ -162,13 +172,16 @@ def _project(project_id: str, needles: Iterable[str]) -> Iterator[Call]:
     yield Call("projects.context", (project_id,))
     yield Call("projects.pending_questions", (project_id,))
     yield Call("conversations.count", (project_id,))
+    yield Call("conversations.count_by_type", (project_id,))
     yield Call("conversations.export", (project_id, 2))
+    yield Call("conflicts.pending", (project_id,))
     yield Call("notes.count", (project_id,))
     yield Call("knowledge.suggestion_counts", (project_id,))
     for needle in needles:
         yield Call("conversations.search", (project_id, needle))
         yield Call("notes.search", (project_id, needle))
         yield Call("notes.for_project", (project_id,), {"tag": needle})
+    yield from _pages("conflicts.for_project", (project_id,), 3)
     yield from _pages("notes.for_project", (project_id,), 3)
     yield from _pages("knowledge.documents_of_project", (project_id,), 3)
     yield from _pages("knowledge.suggestions", (project_id, None), 3)
@@ -182,6 +195,8 @@ def _person(username: str) -> Iterator[Call]:
     yield Call("projects.count_owned", (username,))
     yield Call("knowledge.documents_of_user", (username,))
     yield Call("llm.usage_totals", (username,))
+    yield Call("llm.usage_table", named={"user_id": username})
+    yield Call("llm.recent_tokens", (username, 3))
     yield from _pages("projects.for_user", (username,), 3)
     yield from _pages("llm.usage", (username,), 3)
 
@@ -194,6 +209,8 @@ def _spans(username: str, calls: list[Usage]) -> Iterator[Call]:
         yield Call("llm.usage_totals", (username,), {"until": moment})
         yield Call("llm.usage_totals", (username,), {"since": moment, "until": moments[-1]})
         yield Call("llm.usage_by_day", (username, moment, moments[-1]))
+        yield Call("llm.usage_table", named={"until": moment})
+        yield Call("llm.spent", (username, moment))
 
 
 def _pages(name: str, arguments: tuple[object, ...], number: int) -> Iterator[Call]:

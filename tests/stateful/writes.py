@@ -4,11 +4,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from socrates.drafts import NewMaturityEvent, NewMessage, NewSpec
+from socrates.drafts import NewConflict, NewMaturityEvent, NewMessage, NewSpec
 from socrates.frozen import freeze
 from socrates.repositories.projects import ProjectUpdate
 from socrates.views import Analytics, BehaviorPattern, CategoryScore, QuestionEffectiveness, Usage
-from tests.stateful.calls import Given, VersionOf, calls_of, key_of, takes
+from tests.stateful.calls import Given, Key, VersionOf, calls_of, key_of, takes
 from tests.stateful.values import (
     ANY,
     ATTEMPT,
@@ -39,6 +39,7 @@ _TUPLE = TEXTS.map(tuple)
 
 _MEMBER = key_of("members", PROJECT, USER)
 _QUESTION = key_of("questions", PROJECT, RECORD)
+_CONFLICT = key_of("conflicts of projects", PROJECT, RECORD)
 _NOTE = key_of("notes", RECORD)
 _DOCUMENT = key_of("documents", RECORD)
 _SUGGESTION = key_of("suggestions", RECORD)
@@ -56,6 +57,7 @@ _COLUMNS = {
     "deployment_target": TEXT,
     "code_style": TEXT,
     "progress": NUMBER,
+    "dynamic_questions": FLAG,
     "extra": EXTRA,
 }
 _LISTS = {"requirements": TEXTS, "tech_stack": TEXTS, "constraints": TEXTS}
@@ -124,6 +126,21 @@ _MESSAGE = st.builds(
 )
 _SPEC = st.builds(NewSpec, TEXT, TEXT, maybe(SCORE), maybe(SCORE), maybe(TEXT), maybe(TIME), EXTRA)
 _EVENT = st.builds(NewMaturityEvent, PHASE, SCORE, SCORE, TEXT, maybe(TIME), EXTRA)
+_NEW_CONFLICT = st.builds(
+    NewConflict,
+    st.sampled_from(["goals", "tech_stack"]),
+    TEXT,
+    TEXT,
+    st.sampled_from(["low", "medium", "high"]),
+    TEXT,
+    _TUPLE,
+    maybe(USER),
+    maybe(USER),
+    ANY,
+)
+_DECISION = st.sampled_from(["keep", "replace", "skip"]).map(lambda choice: (choice, None)) | st.tuples(
+    st.sampled_from(["manual", "manual", "both"]), maybe(TEXT)
+)
 _ANALYTICS = st.builds(Analytics, maybe(SCORE), maybe(NUMBER), maybe(SCORE), _TUPLE, _TUPLE, maybe(TIME), _FROZEN)
 _EFFECTIVENESS = st.builds(
     QuestionEffectiveness,
@@ -158,12 +175,17 @@ _USAGE = st.builds(
     maybe(TEXT),
     maybe(TEXT),
     _FROZEN,
+    maybe(TEXT),
+    TOKENS,
+    TOKENS,
 )
 
 WRITES = calls_of(
     {
         "conversations.append": takes(PROJECT, _MESSAGE),
         "conversations.append_many": takes(PROJECT, st.lists(_MESSAGE, max_size=4)),
+        "conflicts.add": takes(PROJECT, st.lists(_NEW_CONFLICT, max_size=3)),
+        "conflicts.settle": takes(_CONFLICT, _DECISION.map(Key), maybe(USER)),
         "users.create": takes(USER, TEXT, created_at=TIME, **_USER_COLUMNS),
         "users.archive": takes(USER, archive_projects=FLAG),
         "users.restore": takes(USER),
@@ -247,6 +269,9 @@ WRITES = calls_of(
             request_id=TEXT,
             timestamp=TIME,
             extra=EXTRA,
+            operation=TEXT,
+            cache_read_tokens=TOKENS,
+            cache_write_tokens=TOKENS,
         ),
         "llm.record_usages": takes(st.lists(_USAGE, max_size=3)),
         "login_failures.count": takes(USER, ATTEMPT),

@@ -36,6 +36,7 @@ def add_project(tables: Tables, project: Record) -> None:
         "updated_at": project.later_time("updated_at"),
         "message_count": len(project.get("conversation_history", [])),
         "version": 1,
+        "dynamic_questions": True,
     }
     for table, field in TEXT_LISTS.items():
         values = enumerate(project.texts(field))

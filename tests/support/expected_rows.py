@@ -196,6 +196,9 @@ def usage(tables: Tables, record: Record) -> None:
             "error_message": record.get("error_message"),
             "request_id": record.get("request_id"),
             "extra": record.extra(),
+            "operation": None,
+            "cache_read_tokens": 0,
+            "cache_write_tokens": 0,
         }
     )
 

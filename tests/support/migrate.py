@@ -154,6 +154,11 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def schema(path: Path) -> dict[str, str]:
+    """The statement that made each table and index that has one, by name."""
+    return dict(rows(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
 def table_names(path: Path) -> set[str]:
     """Return the names of a database's tables."""
     return {name for (name,) in rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")}

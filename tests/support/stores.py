@@ -64,6 +64,17 @@ async def fresh_store(directory: Path, **settings: Any) -> AsyncIterator[Store]:
         yield store
 
 
+@contextmanager
+def fresh_place(directory: Path) -> Iterator[str | Path]:
+    """The file, or the URL, of an empty database."""
+    server = _server.get()
+    if server is None:
+        yield fresh_file(directory)
+        return
+    with server.lent() as url:
+        yield url
+
+
 def another_store(store: Store) -> AbstractAsyncContextManager[Store]:
     """A second store, as another process would have it, on the same database."""
     on_file = is_on_sqlite(store)

@@ -1,7 +1,9 @@
 """Settings come from arguments, else from the environment, else from defaults."""
 
 import os
+import re
 import traceback
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+import socrates
 from socrates.cli.main import app
 from socrates.config import (
     CACHE_TTL_SECONDS,
@@ -16,6 +19,7 @@ from socrates.config import (
     MAX_CACHE_SIZE_MB,
     SEARCH_RESULT_CACHE_SIZE,
     CacheConfig,
+    LLMConfig,
     Settings,
 )
 from socrates.errors import ConfigurationError
@@ -85,6 +89,29 @@ def test_caching_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings(cache_config=CacheConfig(enable_caching=True)).cache_config.enable_caching
 
 
+# Language models
+
+
+def test_models_are_called_by_v1_s_numbers() -> None:
+    config = Settings().llm_config
+    assert (config.llm_max_retries, config.llm_retry_delay, config.llm_retry_multiplier) == (3, 1, 2)
+    assert (config.llm_timeout, config.llm_context_tokens, config.llm_budget_warning) == (60, 8000, 0.8)
+    assert (config.llm_concurrency, config.llm_artifact_tokens, config.llm_connection_ttl) == (10, 4000, 60)
+    assert config.claude_model is config.claude_base_url is config.llm_monthly_budget is config.llm_prices is None
+
+
+@pytest.mark.parametrize("name", LLMConfig.model_fields)
+def test_each_value_for_models_has_a_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = {"llm_context_tokens": "777", "llm_budget_warning": "0.7"}.get(name, "7")
+    monkeypatch.setenv(f"SOCRATES_{name.upper()}", value)
+    assert str(getattr(Settings().llm_config, name)) in {value, f"{value}.0"}
+
+
+def test_a_budget_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOCRATES_LLM_MONTHLY_BUDGET", "0.1")
+    assert Settings().llm_config.llm_monthly_budget == Decimal("0.1")
+
+
 # What is wrong
 
 WRONG = [
@@ -96,6 +123,18 @@ WRONG = [
     ("MAX_CACHE_SIZE_MB", "0", "takes a whole number, at least 1 (megabytes that all caches of a store may take)"),
     ("CACHE_TTL_SECONDS", "-1", "takes a number, more than 0 ("),
     ("CACHE_TTL_SECONDS", "nan", "takes a number, more than 0 ("),
+    ("LLM_TIMEOUT", "inf", "takes a number, more than 0 (seconds that one attempt may take"),
+    ("LLM_TIMEOUT", "0", "takes a number, more than 0 ("),
+    ("LLM_RETRY_DELAY", "nan", "takes a number, at least 0 ("),
+    ("LLM_RETRY_MULTIPLIER", "1e300", "takes a number, at least 1, at most 100 ("),
+    ("LLM_MAX_RETRIES", "1000", "takes a whole number, at least 0, at most 100 ("),
+    ("LLM_MAX_RETRY_WAIT", "inf", "takes a number, at least 0 ("),
+    ("LLM_CONNECTION_TTL", "nan", "takes a number, at least 0 ("),
+    ("LLM_CONCURRENCY", "0", "takes a whole number, at least 1 ("),
+    ("LLM_CONTEXT_TOKENS", "199", "takes a whole number, at least 200 ("),
+    ("LLM_MONTHLY_BUDGET", "-1", "takes a number, at least 0, at most 1000000000000 (US dollars"),
+    ("LLM_MONTHLY_BUDGET", "NaN", "takes a number, at least 0, "),
+    ("LLM_BUDGET_WARNING", "1.1", "takes a number, more than 0, at most 1 ("),
 ]
 
 
@@ -158,3 +197,13 @@ def test_every_command_says_which_setting_is_wrong(
     assert result.stderr.startswith("error: the setting pool_size (SOCRATES_POOL_SIZE) takes a whole number")
     assert result.stderr.count("\n") == 1
     assert [found.name for found in tmp_path.iterdir()] == [database.name]
+
+
+def test_every_setting_has_an_effect() -> None:
+    """D72: v1 declared settings that nothing read."""
+    package = Path(socrates.__file__).parent
+    sources = [path.read_text("utf-8") for path in package.rglob("*.py") if path.name != "config.py"]
+    # What the caches may take is read as shares of it, by properties of its own.
+    names = {*Settings.model_fields, *LLMConfig.model_fields, *CacheConfig.model_fields} - {"max_cache_size_mb"}
+    unread = [name for name in sorted(names) if not any(re.search(rf"\.{name}\b", source) for source in sources)]
+    assert unread == []

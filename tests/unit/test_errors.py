@@ -48,7 +48,15 @@ WITH_FIELDS: list[errors.SocratesError] = [
 ]
 """Those that make their message of what happened."""
 
-WITH_A_MESSAGE = [error for error in CLASSES.values() if error not in {type(each) for each in WITH_FIELDS}]
+OF_MODELS = [
+    errors.LLMError("the model is overloaded", "RATE_LIMITED", 529),
+    errors.LLMError("the answer is empty", "EMPTY_RESPONSE"),
+    errors.LLMConfigurationError("there is no API key", "AUTHENTICATION_ERROR"),
+]
+"""Those that say beside their message what kind of failure it is."""
+
+OTHERS = {type(error) for error in (*WITH_FIELDS, *OF_MODELS)}
+WITH_A_MESSAGE = [error for error in CLASSES.values() if error not in OTHERS]
 
 
 @pytest.mark.parametrize("error", CLASSES.values(), ids=CLASSES.keys())
@@ -67,3 +75,16 @@ def test_a_message_names_what_happened_and_survives_a_pickle(error: errors.Socra
     assert type(again) is type(error)
     assert (str(again), vars(again)) == (str(error), vars(error))
     assert all(str(value) in str(error) for value in vars(error).values())
+
+
+@pytest.mark.parametrize("error", OF_MODELS, ids=lambda error: error.error_type)
+def test_a_failure_of_a_model_says_which_and_survives_a_pickle(error: errors.LLMError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert (str(again), again.error_type, again.status) == (error.message, error.error_type, error.status)
+    assert error.code == "API_ERROR"  # v1's
+
+
+def test_a_model_that_cannot_be_called_as_things_are_set_up_is_an_error_of_the_settings_too() -> None:
+    assert issubclass(errors.LLMConfigurationError, errors.ConfigurationError)
+    assert not issubclass(errors.LLMError, errors.ConfigurationError)

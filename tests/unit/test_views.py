@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -31,6 +31,8 @@ def parts(kind: Any) -> list[Any]:
     """The types that a union or a tuple is made of."""
     if get_origin(kind) in (UnionType, Union, tuple):
         return [part for each in get_args(kind) if each is not ... for part in parts(each)]
+    if get_origin(kind) is Literal:
+        return [type(value) for value in get_args(kind)]
     return [kind]
 
 
@@ -42,6 +44,8 @@ def example(kind: Any) -> Any:
         return tuple(example(each) for each in get_args(kind) if each is not ...)
     if get_origin(kind) in (UnionType, Union):
         return example(next(each for each in get_args(kind) if each is not type(None)))
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
     return EXAMPLES[kind]
 
 

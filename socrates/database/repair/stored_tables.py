@@ -24,6 +24,11 @@ _TAKES: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("BOOLEAN", (int,)),
 )
 """What stands in columns of these types, in the files of v1 and in ours."""
+_ADDED_LATER = {
+    "llm_usage": ("operation", "cache_read_tokens", "cache_write_tokens"),
+    "projects": ("dynamic_questions",),
+}
+"""The last columns of tables of ours that got them by a later revision: records from before it end in front of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,8 @@ class StoredTable:
 
     def fits(self, row: Row) -> bool:
         """Tell whether `row` can be one of this table: whether it has its columns, and in them what belongs there."""
-        if len(row.values) != len(self.columns):
+        missing = self.columns[len(row.values) :]
+        if len(row.values) > len(self.columns) or missing not in ((), _ADDED_LATER.get(self.name)):
             return False
         return all(
             (self.nullable[place] or place == self.alias) if value is None else isinstance(value, self.types[place])

@@ -1,7 +1,7 @@
 """Documents of what is known: imported from files, uploaded, listed and removed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from os import PathLike
@@ -17,7 +17,7 @@ from socrates.knowledge.embeddings import Embeddings, Progress, no_progress
 from socrates.knowledge.upkeep import Upkeep
 from socrates.models.knowledge import IMPORTED
 from socrates.repositories.knowledge_entries import Put, id_of
-from socrates.store import Store
+from socrates.store import Store, UnitOfWork
 from socrates.views import DocumentSummary, ImportedDocument
 
 FILES_AT_ONCE = 8
@@ -25,6 +25,14 @@ FILES_AT_ONCE = 8
 
 PARSERS_AT_ONCE = 2
 """Processes that parse documents at the same time: each can take a core, and much memory."""
+
+
+Permit = Callable[[UnitOfWork], Awaitable[None]]
+"""Asked in each unit of work that stores; it raises where that is not allowed, or not any more."""
+
+
+async def permitted(_unit: UnitOfWork) -> None:
+    """Allow everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,12 @@ class Documents:
         self._parsers = asyncio.Semaphore(PARSERS_AT_ONCE)
 
     async def import_file(
-        self, path: str | PathLike[str], project_id: str | None = None, *, progress: Progress = no_progress
+        self,
+        path: str | PathLike[str],
+        project_id: str | None = None,
+        *,
+        permit: Permit = permitted,
+        progress: Progress = no_progress,
     ) -> ImportedFile:
         """Import a text (.txt .md .code .py .js .java .cpp), a PDF or a Word document (.docx).
 
@@ -87,11 +100,11 @@ class Documents:
         that was imported before; chunks that are the same cost nothing. `progress` counts chunks.
 
         Raises InvalidValueError for another type and beyond a limit, DocumentError where the text cannot be read or
-        there is none, and ProjectNotFoundError.
+        there is none, ProjectNotFoundError, and what `permit` raises.
         """
         await self._require_project(project_id)
         file = _path(path)
-        imported = await self._import(file, file.name, project_id, progress)
+        imported = await self._import(file, file.name, project_id, permit, progress)
         await self._upkeep.catch_up()
         return imported
 
@@ -101,6 +114,7 @@ class Documents:
         project_id: str | None = None,
         *,
         recursive: bool = True,
+        permit: Permit = permitted,
         progress: Progress = no_progress,
     ) -> ImportedDirectory:
         """Import the files of a directory that are of the types of `import_file`; others are passed over.
@@ -108,7 +122,7 @@ class Documents:
         Their source is the path inside the directory, with "/". One that cannot be imported stops no other. `progress`
         counts files. They are found by searches when the call returns; where it raises, with the next addition.
 
-        Raises InvalidValueError for what is no directory, and ProjectNotFoundError.
+        Raises InvalidValueError for what is no directory, ProjectNotFoundError, and what `permit` raises.
         """
         await self._require_project(project_id)
         directory, found = await asyncio.to_thread(found_in, _path(path), self._root, TYPES, recursive)
@@ -118,7 +132,7 @@ class Documents:
 
         async def work() -> None:
             for place, file in places:
-                outcomes[place] = await self._outcome(file, directory, project_id)
+                outcomes[place] = await self._outcome(file, directory, project_id, permit)
                 progress(next(done), len(found))
 
         try:
@@ -135,7 +149,14 @@ class Documents:
         )
 
     async def upload(
-        self, project_id: str, user_id: str, filename: str, content: str | bytes, *, content_type: str | None = None
+        self,
+        project_id: str,
+        user_id: str,
+        filename: str,
+        content: str | bytes,
+        *,
+        content_type: str | None = None,
+        permit: Permit = permitted,
     ) -> DocumentSummary:
         """Add a document to a project: a text, or the bytes of a file of the types of `import_file`.
 
@@ -153,6 +174,7 @@ class Documents:
         entries = _entries(_of_document(document_id), source, cut.chunks, document_id)
         embedded = await self._embeddings.embedded(entries)
         async with self._store.begin() as unit:
+            await permit(unit)
             document = await unit.knowledge.add_document(
                 project_id,
                 user_id,
@@ -209,16 +231,18 @@ class Documents:
             await self._store.projects.summary(project_id)
 
     async def _outcome(
-        self, file: Path | Refused, directory: Path, project_id: str | None
+        self, file: Path | Refused, directory: Path, project_id: str | None, permit: Permit
     ) -> ImportedFile | FailedFile:
         if isinstance(file, Refused):
             return FailedFile(file.path, file.reason)
         try:
-            return await self._import(file, file.relative_to(directory).as_posix(), project_id, no_progress)
+            return await self._import(file, file.relative_to(directory).as_posix(), project_id, permit, no_progress)
         except (DocumentError, InvalidValueError) as error:
             return FailedFile(file, str(error))
 
-    async def _import(self, file: Path, source: str, project_id: str | None, progress: Progress) -> ImportedFile:
+    async def _import(
+        self, file: Path, source: str, project_id: str | None, permit: Permit, progress: Progress
+    ) -> ImportedFile:
         suffix_of(file)
         data = await asyncio.to_thread(read, file, self._root, self._max_bytes)
         cut = await self._cut(source, await self._text(source, data))
@@ -226,6 +250,7 @@ class Documents:
         new = await self._store.knowledge_entries.changed(entries, project_id, self._embeddings.model)
         embedded = await self._embeddings.embedded(new, progress)
         async with self._store.begin() as unit:
+            await permit(unit)
             put = await unit.knowledge_entries.put(embedded, project_id)
             # v1's chunks of the file, which were taken over, have ids of their own.
             await unit.knowledge_entries.keep_only(source, [id_of(entry) for entry in entries], project_id)

@@ -487,3 +487,42 @@ CREATE TABLE knowledge_removals (
 );
 
 CREATE INDEX ix_embedding_cache_text_hash ON embedding_cache (text_hash);
+
+ALTER TABLE llm_usage ADD COLUMN operation TEXT;
+
+ALTER TABLE llm_usage ADD COLUMN cache_read_tokens INTEGER DEFAULT 0 NOT NULL;
+
+ALTER TABLE llm_usage ADD COLUMN cache_write_tokens INTEGER DEFAULT 0 NOT NULL;
+
+CREATE TABLE project_conflicts (
+    id TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    field TEXT NOT NULL,
+    existing TEXT NOT NULL,
+    new TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    explanation TEXT NOT NULL,
+    suggestions JSON NOT NULL,
+    existing_author TEXT,
+    new_author TEXT,
+    created_at DATETIME NOT NULL,
+    status TEXT NOT NULL,
+    choice TEXT,
+    value TEXT,
+    resolved_by TEXT,
+    resolved_at DATETIME,
+    extra JSON DEFAULT '{}' NOT NULL,
+    CONSTRAINT pk_project_conflicts PRIMARY KEY (id),
+    CONSTRAINT ck_project_conflicts_field CHECK (field IN ('goals', 'requirements', 'tech_stack', 'constraints')),
+    CONSTRAINT ck_project_conflicts_severity CHECK (severity IN ('low', 'medium', 'high')),
+    CONSTRAINT ck_project_conflicts_status CHECK (status IN ('pending', 'resolved')),
+    CONSTRAINT ck_project_conflicts_choice CHECK (choice IN ('keep', 'replace', 'skip', 'manual')),
+    CONSTRAINT ck_project_conflicts_decision CHECK ((status = 'pending') = (choice IS NULL)),
+    CONSTRAINT fk_project_conflicts_project_id_projects FOREIGN KEY(project_id) REFERENCES projects (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_project_conflicts_project_id_status_created_at_id ON project_conflicts (project_id, status, created_at, id);
+
+CREATE INDEX ix_project_conflicts_project_id_created_at_id ON project_conflicts (project_id, created_at, id);
+
+ALTER TABLE projects ADD COLUMN dynamic_questions BOOLEAN DEFAULT 1 NOT NULL;

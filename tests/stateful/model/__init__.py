@@ -4,6 +4,7 @@ Methods take what the repositories' take, return what they return, and raise wha
 have changed something, so it is tried on a copy.
 """
 
+from tests.stateful.model.conflicts import Conflicts
 from tests.stateful.model.conversations import Conversations
 from tests.stateful.model.knowledge import Knowledge
 from tests.stateful.model.learning import Learning
@@ -22,6 +23,7 @@ class Model:
         self.state = state
         self.projects = Projects(state)
         self.conversations = Conversations(state)
+        self.conflicts = Conflicts(state)
         self.users = Users(state)
         self.notes = Notes(state)
         self.learning = Learning(state)

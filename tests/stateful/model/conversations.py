@@ -1,5 +1,6 @@
 """The dialogue of a project: a tuple that grows."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -36,6 +37,9 @@ class Conversations(Face):
     def count(self, project_id: str) -> int:
         self.a_project(project_id)
         return len(self._all(project_id))
+
+    def count_by_type(self, project_id: str) -> dict[str, int]:
+        return dict(Counter(each.type for each in self._all(project_id)))
 
     def export(self, project_id: str, batch: int = 1000) -> tuple[Message, ...]:
         at_least_one(batch)

@@ -10,7 +10,7 @@ from typing import Any
 
 from socrates.errors import AlreadyExistsError, NotFoundError
 from socrates.frozen import FrozenDict, freeze
-from socrates.views import ProviderConfig, StoredKey, Usage, UsageOfDay, UsageTotals
+from socrates.views import ProviderConfig, StoredKey, Usage, UsageOfDay, UsageRow, UsageTotals
 from tests.stateful.model.state import BEFORE_ALL, Face, page
 
 _EXACT = Context(prec=500, traps=[Inexact])
@@ -100,6 +100,9 @@ class LLM(Face):
         timestamp: datetime | None = None,
         usage_id: str | None = None,
         extra: Mapping[Any, Any] = FrozenDict(),
+        operation: str | None = None,
+        cache_read_tokens: int = 0,
+        cache_write_tokens: int = 0,
     ) -> Usage:
         call = Usage(
             self.an_id(usage_id),
@@ -116,6 +119,9 @@ class LLM(Face):
             error_message,
             request_id,
             freeze(extra),
+            operation,
+            cache_read_tokens,
+            cache_write_tokens,
         )
         self.record_usages([call])
         return call
@@ -157,12 +163,26 @@ class LLM(Face):
             found.append(UsageOfDay(day, len(calls), sum(call.total_tokens or 0 for call in calls), _cost(calls)))
         return tuple(found)
 
-    def _calls(self, user_id: str, since: datetime | None, until: datetime | None, provider: str | None) -> list[Usage]:
+    def usage_table(
+        self, *, user_id: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[UsageRow, ...]:
+        groups = _grouped(self._calls(user_id, since, until, None), _place_in_table)
+        return tuple(_row_of_table(list(group)) for _, group in groups)
+
+    def spent(self, user_id: str, since: datetime) -> Decimal:
+        return _cost(self._calls(user_id, since, None, None))
+
+    def recent_tokens(self, user_id: str, last: int) -> tuple[int, ...]:
+        return tuple(call.total_tokens or 0 for call in self.usage(user_id, limit=last))
+
+    def _calls(
+        self, user_id: str | None, since: datetime | None, until: datetime | None, provider: str | None
+    ) -> list[Usage]:
         """Those of a span. A call without a time is older than any other, and than any span that has a beginning."""
         return [
             call
             for call in self.state.usage.values()
-            if call.user_id == user_id
+            if user_id in (None, call.user_id)
             and provider in (None, call.provider)
             and (since is None or (call.timestamp is not None and call.timestamp >= since))
             and (until is None or call.timestamp is None or call.timestamp < until)
@@ -177,6 +197,30 @@ def _provider_and_model(call: Usage) -> tuple[str, str]:
     return call.provider, call.model
 
 
+def _place_in_table(call: Usage) -> tuple[int, str, str, bool, str]:
+    days = (call.timestamp or BEFORE_ALL).date().toordinal()
+    return -days, call.provider, call.model, call.operation is not None, call.operation or ""
+
+
+def _row_of_table(calls: list[Usage]) -> UsageRow:
+    first = calls[0]
+    totals = _totals(first.provider, first.model, calls)
+    return UsageRow(
+        first.timestamp.date() if first.timestamp else None,
+        first.provider,
+        first.model,
+        first.operation,
+        totals.calls,
+        totals.failures,
+        totals.input_tokens,
+        totals.output_tokens,
+        totals.cache_read_tokens,
+        totals.cache_write_tokens,
+        totals.cost,
+        totals.mean_latency_ms,
+    )
+
+
 def _totals(provider: str, model: str, calls: list[Usage]) -> UsageTotals:
     latencies = [Fraction(call.latency_ms) for call in calls if call.latency_ms is not None]
     return UsageTotals(
@@ -187,6 +231,8 @@ def _totals(provider: str, model: str, calls: list[Usage]) -> UsageTotals:
         input_tokens=sum(call.input_tokens or 0 for call in calls),
         output_tokens=sum(call.output_tokens or 0 for call in calls),
         total_tokens=sum(call.total_tokens or 0 for call in calls),
+        cache_read_tokens=sum(call.cache_read_tokens for call in calls),
+        cache_write_tokens=sum(call.cache_write_tokens for call in calls),
         cost=_cost(calls),
         mean_latency_ms=float(sum(latencies) / len(latencies)) if latencies else None,
     )

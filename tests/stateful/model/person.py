@@ -18,7 +18,15 @@ from tests.stateful.model.state import State
 
 _GOES_WITH = ("username", "user_id")
 """Columns of what belongs to a person alone, save in documents."""
-_SIGNED = ("author", "created_by", "answered_by", "decided_by")
+_SIGNED = (
+    "author",
+    "created_by",
+    "answered_by",
+    "decided_by",
+    "existing_author",
+    "new_author",
+    "resolved_by",
+)
 
 
 def held_on(state: State, username: str) -> dict[str, list[Row]]:
@@ -115,6 +123,15 @@ def rename(state: State, old: str, new: str) -> None:
     }
     state.suggestions = {
         key: replace(each, decided_by=named(each.decided_by)) for key, each in state.suggestions.items()
+    }
+    state.conflicts = {
+        key: replace(
+            each,
+            existing_author=named(each.existing_author),
+            new_author=named(each.new_author),
+            resolved_by=named(each.resolved_by),
+        )
+        for key, each in state.conflicts.items()
     }
     for project in list(state.projects.values()):
         questions = tuple(

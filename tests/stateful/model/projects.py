@@ -14,7 +14,15 @@ from tests.stateful.model.state import BEFORE_ALL, State, known, page
 from tests.stateful.model.team import Team
 
 _OF_SUMMARY = ("phase", "status", "project_type", "chat_mode", "progress")
-_OF_DETAILS = ("goals", "team_structure", "language_preferences", "deployment_target", "code_style", "extra")
+_OF_DETAILS = (
+    "goals",
+    "team_structure",
+    "language_preferences",
+    "deployment_target",
+    "code_style",
+    "extra",
+    "dynamic_questions",
+)
 _LISTS = ("requirements", "tech_stack", "constraints")
 _GIVEN = (*_OF_SUMMARY, *_OF_DETAILS, *_LISTS)
 
@@ -167,6 +175,7 @@ def delete_project(state: State, project_id: str) -> None:
         each.summary.id: each for each in state.documents.values() if each.summary.project_id != project_id
     }
     state.suggestions = {each.id: each for each in state.suggestions.values() if each.project_id != project_id}
+    state.conflicts = {each.id: each for each in state.conflicts.values() if each.project_id != project_id}
 
 
 def _names(view: Any) -> list[str]:

@@ -48,6 +48,7 @@ def rows_of(state: State) -> Iterator[tuple[Table, list[Row]]]:
     )
     for entity, records in (
         (models.KnowledgeSuggestion, state.suggestions),
+        (models.ProjectConflict, state.conflicts),
         (models.LLMProviderConfig, state.configs),
         (models.APIKey, state.keys),
         (models.LLMUsage, state.usage),

@@ -11,6 +11,7 @@ from socrates.views import (
     Document,
     Message,
     Note,
+    ProjectConflict,
     ProjectDetails,
     ProviderConfig,
     QuestionEffectiveness,
@@ -64,6 +65,7 @@ class State:
     notes: dict[str, Note] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
     suggestions: dict[str, Suggestion] = field(default_factory=dict)
+    conflicts: dict[str, ProjectConflict] = field(default_factory=dict)
     effectiveness: dict[tuple[str, str], QuestionEffectiveness] = field(default_factory=dict)
     patterns: dict[tuple[str, str], BehaviorPattern] = field(default_factory=dict)
     configs: dict[tuple[str, str], ProviderConfig] = field(default_factory=dict)
@@ -77,6 +79,8 @@ class State:
             return [(project.id, each.username) for project in self.projects.values() for each in project.members]
         if kind == "questions":
             return [(project.id, each.id) for project in self.projects.values() for each in project.pending_questions]
+        if kind == "conflicts of projects":
+            return [(each.project_id, each.id) for each in self.conflicts.values()]
         return [key if isinstance(key, tuple) else (key,) for key in getattr(self, kind)]
 
     def copy(self) -> "State":

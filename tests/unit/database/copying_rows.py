@@ -75,6 +75,8 @@ def _row(table: Table, number: int, chance: random.Random) -> dict[str, Any]:
         row |= {"dimensions": number + 1, "vector": chance.randbytes(4 * (number + 1))}
     if table.name == "knowledge_suggestions":
         row["status"] = "pending"
+    if table.name == "project_conflicts":
+        row |= {"field": "goals", "severity": "high", "status": "resolved", "choice": "keep"}
     if table.name == "knowledge_entries":
         row["scope"] = "global" if row["project_id"] is None else "project"
     return row

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy
 from sqlalchemy import exc, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from tests.support.onehop import can_write, crossings, opened
 
@@ -260,6 +261,20 @@ async def test_a_connection_that_somebody_closed_is_a_disconnect(tmp_path: Path,
                 await connection.execute(SELECT)
             assert raised.value.connection_invalidated
         await _warm(engine, 1)
+
+
+async def test_the_thread_of_a_connection_that_failed_is_over(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+
+    def new() -> list[str]:
+        return [thread.name for thread in set(threading.enumerate()) - before if "connection_worker" in thread.name]
+
+    engine = create_async_engine(f"sqlite+onehop:///file:{tmp_path}/none.db?mode=ro&uri=true")
+    for _attempt in range(20):
+        with pytest.raises(exc.OperationalError, match="unable to open"):
+            await engine.connect()
+        assert new() == []
+    await engine.dispose()
 
 
 # The end of the process.

@@ -359,3 +359,29 @@ def test_columns_that_were_added_later_get_their_default(tmp_path: Path) -> None
     before = contents(path)
     new = Salvaged(path)
     assert new.contents == before
+
+
+ADDED_LATER = {
+    "llm_usage": {
+        "operation": "TEXT",
+        "cache_read_tokens": "INTEGER DEFAULT 0 NOT NULL",
+        "cache_write_tokens": "INTEGER DEFAULT 0 NOT NULL",
+    },
+    "projects": {"dynamic_questions": "BOOLEAN DEFAULT 1 NOT NULL"},
+}
+CHANGES = {"llm_usage": "operation = 'insights'", "projects": "dynamic_questions = 0"}
+
+
+@pytest.mark.parametrize("table", ADDED_LATER)
+def test_rows_from_before_a_revision_added_columns_are_found_again(tmp_path: Path, table: str) -> None:
+    path = notes_file(tmp_path / "old.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"ALTER TABLE notes RENAME TO {table}")
+        for name, declaration in ADDED_LATER[table].items():
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {declaration}")
+        connection.execute(f"UPDATE {table} SET {CHANGES[table]} WHERE id > 'note-0200'")
+    before = contents(path)
+    overwrite(path, root_of(path, table), bytes(PAGE))
+    new = Salvaged(path)
+    assert new.contents == before
+    assert new.kept == []

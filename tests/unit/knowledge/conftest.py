@@ -1,6 +1,7 @@
 """The real model, loaded once per worker."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -15,5 +16,7 @@ def real_embedder() -> Iterator[SentenceTransformersEmbedder]:
         # Workers share the cores, and threads that wait for one another's turn on them take many times as long as one.
         environment.setenv("OMP_NUM_THREADS", "1")
         embedder = SentenceTransformersEmbedder()
+        asyncio.run(embedder.embed(["load"], "query"))
+        gc.freeze()  # or tests that collect would look through all that the model's library has
         yield embedder
         asyncio.run(embedder.close())

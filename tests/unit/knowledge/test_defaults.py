@@ -29,6 +29,7 @@ LANGUAGES = {"javascript": 4, "typescript": 1}
 
 
 def test_there_are_a_hundred_with_ids_and_texts_of_their_own() -> None:
+    """D82: v1 brought two of the same id, of which it dropped one."""
     entries = default_entries()
     assert len(entries) == len({entry.id for entry in entries}) == len({entry.content for entry in entries}) == 100
     assert all(re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", entry.id or "") for entry in entries)
@@ -56,6 +57,7 @@ def test_each_is_one_paragraph_and_says_what_it_is_about() -> None:
 async def test_a_second_time_embeds_nothing_and_a_changed_text_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """D50: v1 looked up, embedded and inserted each entry by itself."""
     embedder = WordEmbedder()
     async with fresh_knowledge(tmp_path, embedder=embedder) as (store, knowledge):
         assert (await knowledge.load_defaults()).added == 100

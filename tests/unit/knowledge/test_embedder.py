@@ -169,6 +169,7 @@ async def test_closing_lets_be_done_what_was_asked_for_and_refuses_the_rest(libr
 
 
 async def test_an_embedder_that_nobody_used_closes_at_once(library: Library) -> None:
+    """D48: v1 loaded the model when it was made."""
     await SentenceTransformersEmbedder().close()
     assert library.loads == []
 

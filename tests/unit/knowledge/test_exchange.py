@@ -31,6 +31,7 @@ DETAILS: dict[Any, Any] = {
 
 
 async def test_what_was_exported_is_the_same_after_an_import_elsewhere(tmp_path: Path) -> None:
+    """D29: v1 lost the categories."""
     async with fresh_knowledge(tmp_path, "library", "archive") as (_, knowledge):
         await knowledge.add_many(
             [

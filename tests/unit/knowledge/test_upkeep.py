@@ -3,7 +3,7 @@
 import asyncio
 import random
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -154,6 +154,35 @@ async def test_the_check_takes_nobody_at_work_for_damage(tmp_path: Path, caplog:
         await changing
         await assert_agree(store, knowledge)
     assert not [record for record in caplog.records if "made anew" in record.message]
+
+
+async def test_what_changes_while_the_check_compares_is_no_damage(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fresh_knowledge(tmp_path, "library") as (_store, knowledge):
+        await knowledge.add_many(facts(5), "library")
+        held, changes = knowledge._index.held, iter(range(100))
+
+        async def held_a_moment_later(keys: Sequence[str]) -> dict[str, tuple[Point, np.ndarray]]:
+            changed = f"{next(changes)} {fact(3)}"
+            await knowledge.add_many([NewEntry(changed, "facts", id="fact-3")], "library")
+            return await held(keys)
+
+        monkeypatch.setattr(knowledge._index, "held", held_a_moment_later)
+        await knowledge.check()
+        assert next(changes) == 1
+    assert caplog.records == []
+
+
+async def test_what_waits_for_the_index_is_no_damage(tmp_path: Path) -> None:
+    async with fresh_knowledge(tmp_path, "library") as (store, knowledge):
+        await knowledge.add_many(facts(5), "library")
+        entries = await store.index_work.entries("", 5)
+        await swap_vectors(knowledge._index)
+        assert not await knowledge._upkeep._is_right_after("")
+        async with store.begin() as unit:
+            await unit.index_work.say_lost([each.entry_key for each in entries])
+        assert await knowledge._upkeep._is_right_after("")
 
 
 async def test_entries_of_another_model_are_refused_and_rebuilt(tmp_path: Path) -> None:

@@ -6,15 +6,12 @@ from pathlib import Path
 import pytest
 
 from socrates.store import Store
-from tests.support.stores import fresh_store, on_postgres
+from tests.support.engines import ENGINES, on_engine
+from tests.support.stores import fresh_store
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=ENGINES)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    if request.param == "sqlite":
-        async with fresh_store(tmp_path) as opened:
-            yield opened
-        return
-    with on_postgres(request.getfixturevalue("empty_databases")):
+    with on_engine(request):
         async with fresh_store(tmp_path) as opened:
             yield opened

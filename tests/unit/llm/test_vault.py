@@ -142,6 +142,26 @@ async def test_a_record_is_derived_once_and_others_go_on_meanwhile() -> None:
     assert len(fresh._derived) == 1
 
 
+async def test_those_who_want_one_key_at_the_same_time_derive_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = stored(await vault().encrypt("ada", "openai", SecretStr(KEY)))
+    derived = []
+    pbkdf2 = vault_module.hashlib.pbkdf2_hmac
+
+    def counted(*arguments: object) -> bytes:
+        derived.append(arguments)
+        return pbkdf2(*arguments)
+
+    monkeypatch.setattr(vault_module.hashlib, "pbkdf2_hmac", counted)
+    fresh = vault()
+    first, *others = [asyncio.create_task(fresh.decrypt(row)) for _ in range(20)]
+    await asyncio.sleep(0)
+    first.cancel()
+    assert {key.get_secret_value() for key in await asyncio.gather(*others)} == {KEY}
+    assert len(derived) == 1
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
 async def test_what_was_derived_is_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vault_module, "_DERIVED_KEPT", 3)
     one = vault()

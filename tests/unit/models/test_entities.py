@@ -29,6 +29,7 @@ from socrates.models import (
     PendingQuestion,
     PhaseMaturityScore,
     Project,
+    ProjectConflict,
     ProjectConstraint,
     ProjectNote,
     ProjectNoteTag,
@@ -105,7 +106,15 @@ def full_project() -> Project:
     project.suggestions = [
         KnowledgeSuggestion(id="s", content="Tides", category="domain", topic="harbours", created_at=NOW)
     ]
+    project.conflicts = [
+        ProjectConflict(id="c", field="goals", existing="slow", new="fast", severity="low", created_at=NOW)
+    ]
     return project
+
+
+def a_conflict(**columns: str) -> ProjectConflict:
+    usual = {"field": "goals", "existing": "", "new": "", "severity": "low"}
+    return ProjectConflict(id="c", project_id="p", created_at=NOW, **(usual | columns))
 
 
 def test_defaults_are_those_of_the_v1_format(engine: Engine) -> None:
@@ -148,7 +157,7 @@ def test_the_database_deletes_every_child_with_its_project(engine: Engine) -> No
         before = child_counts(session)
         assert before.pop("project_requirements") == 2
         assert set(before.values()) == {1}
-        assert len(before) == 15
+        assert len(before) == 16
 
     with Session(engine) as session, session.begin():
         session.delete(session.get_one(Project, "p"))
@@ -187,6 +196,19 @@ def test_a_suggestion_is_pending_until_somebody_decides(engine: Engine) -> None:
         assert (suggestion.status, suggestion.decided_at, suggestion.decided_by) == ("pending", None, None)
         assert (suggestion.difficulty, suggestion.reason) == ("intermediate", "insufficient_context")
         assert (suggestion.agent, suggestion.extra) == ("unknown", {})
+
+
+def test_a_conflict_is_pending_until_somebody_decides(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        session.add(full_project())
+
+    with Session(engine) as session:
+        conflict = session.get_one(ProjectConflict, "c")
+        assert (conflict.status, conflict.choice, conflict.resolved_by, conflict.resolved_at) == (
+            "pending",
+            *[None] * 3,
+        )
+        assert (conflict.explanation, conflict.suggestions, conflict.value, conflict.extra) == ("", [], None, {})
 
 
 def test_a_decimal_or_extra_that_only_looks_equal_is_written(engine: Engine) -> None:
@@ -241,6 +263,12 @@ def test_an_import_run_owns_its_digests_and_notes(engine: Engine) -> None:
             ),
             "ck_knowledge_suggestions_status",
         ),
+        (a_conflict(field="name"), "ck_project_conflicts_field"),
+        (a_conflict(severity="fatal"), "ck_project_conflicts_severity"),
+        (a_conflict(status="open", choice="keep"), "ck_project_conflicts_status"),
+        (a_conflict(status="resolved", choice="both"), "ck_project_conflicts_choice"),
+        (a_conflict(status="resolved"), "ck_project_conflicts_decision"),
+        (a_conflict(choice="keep"), "ck_project_conflicts_decision"),
     ],
 )
 def test_firm_rules_are_checked_by_the_database(engine: Engine, entity: Base, constraint: str) -> None:

@@ -23,7 +23,7 @@ CONTRACT = {
     " subscription_end? questions_used_this_month? usage_reset_date? is_archived archived_at? extra",
     "projects": "id* name owner phase status project_type chat_mode goals team_structure"
     " language_preferences deployment_target code_style progress? is_archived archived_at? created_at"
-    " updated_at message_count version extra",
+    " updated_at message_count version extra dynamic_questions",
     "conversation_messages": "project_id* position* type content timestamp? phase? author? question_number? extra",
     "project_requirements": "project_id* position* value",
     "project_tech_stack": "project_id* position* value",
@@ -41,6 +41,8 @@ CONTRACT = {
     " strong_categories last_updated? extra",
     "project_notes": "id* project_id title content note_type created_at? created_by extra",
     "project_note_tags": "note_id* position* tag",
+    "project_conflicts": "id* project_id field existing new severity explanation suggestions existing_author?"
+    " new_author? created_at status choice? value? resolved_by? resolved_at? extra",
     "question_effectiveness": "id* user_id question_template_id role? times_asked? times_answered_well?"
     " average_answer_length? average_spec_extraction_count? effectiveness_score? last_asked_at? created_at?"
     " updated_at? extra",
@@ -53,7 +55,7 @@ CONTRACT = {
     "llm_provider_configs": "id* user_id provider is_default enabled settings created_at? updated_at? extra",
     "api_keys": "id* user_id provider encrypted_key key_hash created_at? updated_at? last_used_at?",
     "llm_usage": "id* user_id provider model timestamp? input_tokens? output_tokens? total_tokens?"
-    " latency_ms? cost? success error_message? request_id? extra",
+    " latency_ms? cost? success error_message? request_id? extra operation? cache_read_tokens cache_write_tokens",
     "knowledge_entries": "entry_key* id project_id? scope category source? document_id? text_hash model is_indexed"
     " created_at updated_at details content vector",
     "knowledge_removals": "entry_key* removed_at",
@@ -84,10 +86,22 @@ CHECKED = {
     "length(vector) = 4 * dimensions": "vector",
     "status IN ('pending', 'approved', 'rejected')": "status",
     "(scope = 'global' AND project_id IS NULL) OR (scope = 'project' AND project_id IS NOT NULL)": "scope",
+    "field IN ('goals', 'requirements', 'tech_stack', 'constraints')": "field",
+    "severity IN ('low', 'medium', 'high')": "severity",
+    "status IN ('pending', 'resolved')": "status",
+    "choice IN ('keep', 'replace', 'skip', 'manual')": "choice",
+    "(status = 'pending') = (choice IS NULL)": "decision",
 }
 """Every rule that the database checks, and the last part of its constraint's name."""
 
-WITH_SERVER_DEFAULT = {"extra": "'{}'", "message_count": "0", "version": "1"}
+WITH_SERVER_DEFAULT = {
+    "extra": "'{}'",
+    "message_count": "0",
+    "version": "1",
+    "cache_read_tokens": "0",
+    "cache_write_tokens": "0",
+    "dynamic_questions": "true",
+}
 
 every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 

@@ -16,6 +16,7 @@ SECRET = "kept from everybody"
 _RUN = {"id": 1, "source": "v1.db", "started_at": THEN, "finished_at": THEN, "timezone": "UTC"}
 _NOTE = {"source_table": "projects", "source_key": "others", "kind": "converted", "field": "x", "original": [1]}
 _WAITS = {"failures": 1, "first_failed_at": THEN, "last_failed_at": THEN, "blocked_until": THEN}
+_CONFLICT = {"field": "goals", "existing": "e", "explanation": "x", "new": "n", "severity": "low", "created_at": THEN}
 _TIMELESS = {"question": "?", "phase": "design", "status": "pending", "assigned_to_roles": [], "assigned_to_users": []}
 
 
@@ -43,6 +44,10 @@ def personal_rows(name: str) -> Rows:
                 "decided_at": THEN,
                 "decided_by": name,
             }
+        ],
+        "project_conflicts": [
+            {**of_project, **_CONFLICT, "id": f"{column} of {len(name)}", column: name}
+            for column in ("existing_author", "new_author", "resolved_by")
         ],
         "question_effectiveness": [{**by_id, "question_template_id": "t"}],
         "behavior_patterns": [{**by_id, "pattern_type": "t", "pattern_data": {"at": THEN}}],

@@ -259,6 +259,7 @@ async def damaged_is_told(directory: Path, name: str, damaged: str) -> None:
 
 @pytest.mark.parametrize("damaged", ['{"$decimal": "many"}', '{"$unknown": 1}'])
 async def test_a_damaged_record_is_said_to_be_one(damaged: str, tmp_path: Path) -> None:
+    """D42: v1 answered with nothing, as if there were no record."""
     await damaged_is_told(tmp_path, "extra", damaged)
 
 

@@ -16,11 +16,12 @@ from sqlalchemy.sql import visitors
 from socrates.caching import bypassed
 from socrates.caching.cache import ABSENT
 from socrates.database.dependencies import Rows
-from socrates.drafts import NewEntry, NewMaturityEvent, NewMessage, NewSpec
+from socrates.drafts import NewConflict, NewEntry, NewMaturityEvent, NewMessage, NewSpec
 from socrates.errors import NotFoundError
 from socrates.frozen import FrozenDict
 from socrates.repositories import cached_rows
 from socrates.repositories.base import Repository
+from socrates.repositories.conflicts import ConflictReads, ConflictRepository
 from socrates.repositories.conversations import ConversationReads, ConversationRepository
 from socrates.repositories.embeddings import EmbeddingReads, EmbeddingRepository
 from socrates.repositories.index_work import IndexWorkReads, IndexWorkRepository
@@ -75,6 +76,7 @@ class Read:
 FACES: dict[str, tuple[type[Repository], type[Repository]]] = {
     "projects": (ProjectReads, ProjectRepository),
     "conversations": (ConversationReads, ConversationRepository),
+    "conflicts": (ConflictReads, ConflictRepository),
     "users": (UserReads, UserRepository),
     "notes": (NoteReads, NoteRepository),
     "learning": (LearningReads, LearningRepository),
@@ -103,7 +105,7 @@ OF_PROJECT = (
         "projects.phase_scores",
     ),
     *("projects.category_scores", "projects.specs", "projects.maturity_events", "projects.analytics"),
-    *("conversations.last", "conversations.count", "notes.for_project"),
+    *("conversations.last", "conversations.count", "conflicts.pending", "notes.for_project"),
 )
 OF_USER = (
     *("users.get", "users.subscription", "users.exists"),
@@ -134,6 +136,7 @@ READS = [
 
 Write = Callable[[UnitOfWork], Awaitable[Any]]
 _MESSAGE, _SPEC, _EVENT = NewMessage("user", "x"), NewSpec("api", "x"), NewMaturityEvent("design", 1.0, 2.0, "x")
+_CONFLICT = NewConflict("goals", "slow", "fast", "high")
 _CATEGORY = CategoryScore("design", "api", 1.0, 5.0, 0.5, 1, FrozenDict())
 _ANALYTICS = Analytics(1.5, 2, 0.5, ("api",), (), None, FrozenDict())
 
@@ -183,6 +186,8 @@ WRITES: dict[str, Write] = {
     "users.use_question": lambda unit: unit.users.use_question("ada", 5, next_reset=NEXT),
     "conversations.append": lambda unit: unit.conversations.append("p", _MESSAGE),
     "conversations.append_many": lambda unit: unit.conversations.append_many("p", [_MESSAGE, _MESSAGE]),
+    "conflicts.add": lambda unit: unit.conflicts.add("p", [_CONFLICT]),
+    "conflicts.settle": lambda unit: unit.conflicts.settle("p", "of p", "keep", None, "eve"),
     "projects.create": lambda unit: unit.projects.create("New", "new", project_id="new", constraints=["x"]),
     "projects.update": _rename,
     "projects.bulk_update": _rename_both,
@@ -252,6 +257,7 @@ async def filled(directory: Path) -> AsyncIterator[Store]:
                 await unit.projects.add_specs(project, "design", [_SPEC])
                 await unit.projects.add_maturity_event(project, _EVENT)
                 await unit.conversations.append(project, _MESSAGE)
+                await unit.conflicts.add(project, [replace(_CONFLICT, id=f"of {project}", new_author="eve")])
                 await unit.notes.create(project, "t", "c", note_id=note, tags=["a"])
                 await unit.learning.save_effectiveness(_effectiveness(user, 1))
                 await unit.learning.save_pattern(_pattern(user))
@@ -345,6 +351,8 @@ DROPPED: dict[str, set[str]] = {
     "users.update": {"users.get ada", "users.exists ada", "users.subscription ada"},
     "users.use_question": {"users.get ada", "users.exists ada"},
     "conversations.append": {*_OWN, "conversations.last p", "conversations.count p"},
+    "conflicts.add": {"conflicts.pending p"},
+    "conflicts.settle": {"conflicts.pending p"},
     "projects.update": {*_OWN, "projects.context p", "conversations.count p"},
     "projects.save_phase_scores": {"projects.phase_scores p", "projects.details p"},
     "projects.add_specs": {"projects.specs p", "projects.details p"},

@@ -170,6 +170,15 @@ async def test_pages_before_and_after_a_position(tmp_path: Path) -> None:
         assert words(await reads.last("q")) == []
 
 
+async def test_messages_are_counted_by_who_speaks(tmp_path: Path) -> None:
+    async with conversation(tmp_path) as store:
+        async with store.begin() as unit:
+            await unit.conversations.append_many("p", [NewMessage(type_, "x") for type_ in ("user", "note", "user")])
+            await unit.conversations.append("q", NewMessage("user", "of another project"))
+        assert await store.conversations.count_by_type("p") == {"user": 2, "note": 1}
+        assert await store.conversations.count_by_type("nobody's") == {}
+
+
 @pytest.mark.parametrize("count", [0, -1, 2**63])
 async def test_counts_that_make_no_sense_are_refused(count: int, tmp_path: Path) -> None:
     async with conversation(tmp_path, 1) as store:

@@ -212,6 +212,8 @@ async def test_times_come_back_in_utc(tmp_path: Path) -> None:
 
 
 async def test_of_many_that_count_at_once_none_is_lost(tmp_path: Path) -> None:
+    """D79: in v1 the last of them won."""
+
     async def ask() -> None:
         async with store.begin() as unit:
             record = await unit.learning.find_effectiveness("ada", "q1") or question(times_asked=0)

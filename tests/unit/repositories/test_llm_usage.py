@@ -12,7 +12,7 @@ from socrates.errors import AlreadyExistsError, InvalidValueError
 from socrates.frozen import FrozenDict
 from socrates.repositories import llm_usage
 from socrates.store import Store, UnitOfWork
-from socrates.views import Usage, UsageOfDay, UsageTotals
+from socrates.views import Usage, UsageOfDay, UsageRow, UsageTotals
 from tests.support.stores import counted, fresh_store
 from tests.unit.repositories.plans import indexes_used, query_plan, scans
 from tests.unit.repositories.rows import THEN
@@ -58,6 +58,9 @@ async def test_a_recorded_call_takes_what_it_is_given(tmp_path: Path) -> None:
         "request_id": "r1",
         "timestamp": THEN,
         "extra": {"cache": [1]},
+        "operation": "extract_insights",
+        "cache_read_tokens": 2**40,
+        "cache_write_tokens": 3,
     }
     async with fresh_store(tmp_path) as store:
         async with store.begin() as unit:
@@ -75,7 +78,13 @@ async def test_calls_are_recorded_all_or_none(tmp_path: Path) -> None:
         assert await store.llm.usage("ada") == (call("a"), call("b", at=None, cost=None, latency_ms=None))
         with pytest.raises(AlreadyExistsError):
             await record(store, call("c"), call("a"))
-        for wrong in ({"cost": 0.5}, {"at": datetime(2026, 1, 1)}, {"input_tokens": 2**63}):
+        for wrong in (
+            {"cost": 0.5},
+            {"at": datetime(2026, 1, 1)},
+            {"input_tokens": 2**63},
+            {"cache_read_tokens": 2**63},
+            {"cache_write_tokens": None},
+        ):
             with pytest.raises(InvalidValueError):
                 await record(store, call("c"), call("d", **wrong))
         assert ids(await store.llm.usage("ada")) == ["a", "b"]
@@ -159,21 +168,22 @@ async def test_a_page_that_follows_what_is_later_than_the_span_is_its_first(tmp_
 
 
 async def test_totals_are_exact_and_grouped_by_provider_and_model(tmp_path: Path) -> None:
+    large = 2**40
     async with fresh_store(tmp_path) as store:
         await record(
             store,
-            *(call(f"a{n}", cost=Decimal("0.1"), latency_ms=float(n)) for n in range(3)),
-            call("b", model="haiku", success=False, cost=Decimal("1E-20")),
-            call("c", model="haiku", cost=Decimal(1), input_tokens=2**40, output_tokens=0, total_tokens=2**40),
+            *(call(f"a{n}", cost=Decimal("0.1"), latency_ms=float(n), cache_read_tokens=7) for n in range(3)),
+            call("b", model="haiku", success=False, cost=Decimal("1E-20"), cache_write_tokens=large),
+            call("c", model="haiku", cost=Decimal(1), input_tokens=large, output_tokens=0, total_tokens=large),
             call(
                 "d", provider="Z", cost=None, latency_ms=None, input_tokens=None, output_tokens=None, total_tokens=None
             ),
             call("other", user_id="bob"),
         )
         assert await store.llm.usage_totals("ada") == (
-            UsageTotals("Z", "opus", 1, 0, 0, 0, 0, Decimal(0), None),
-            UsageTotals("claude", "haiku", 2, 1, 10 + 2**40, 5, 15 + 2**40, Decimal("1.00000000000000000001"), 2.0),
-            UsageTotals("claude", "opus", 3, 0, 30, 15, 45, Decimal("0.3"), 1.0),
+            UsageTotals("Z", "opus", 1, 0, 0, 0, 0, 0, 0, Decimal(0), None),
+            UsageTotals("claude", "haiku", 2, 1, large + 10, 5, large + 15, 0, large, Decimal(f"1.{'0' * 19}1"), 2.0),
+            UsageTotals("claude", "opus", 3, 0, 30, 15, 45, 21, 0, Decimal("0.3"), 1.0),
         )
         (only,) = await store.llm.usage_totals("ada", provider="Z")
         assert (only.provider, type(only.cost), type(only.calls)) == ("Z", Decimal, int)
@@ -215,6 +225,69 @@ async def test_days_begin_at_midnight_utc(tmp_path: Path) -> None:
         assert await store.llm.usage_by_day("eve", MIDNIGHT, MIDNIGHT + DAY) == ()
 
 
+async def test_the_table_adds_up_by_day_provider_model_and_operation(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        late = (MIDNIGHT + DAY).astimezone(timezone(timedelta(hours=-5)))
+        await record(
+            store,
+            call("a", MIDNIGHT, operation="insights", cache_read_tokens=4, cache_write_tokens=2, latency_ms=1.0),
+            call("b", MIDNIGHT + MINUTE, operation="insights", cache_read_tokens=2**40, success=False, user_id="bob"),
+            call("c", MIDNIGHT, operation="questions", cost=Decimal("1E-20")),
+            call("d", MIDNIGHT, operation=None),
+            call("e", MIDNIGHT, model="haiku", operation="questions", cost=None, latency_ms=None, input_tokens=None),
+            call("f", late, provider="Z", operation=""),
+            call("lost", at=None, operation="insights"),
+        )
+        first, second = date(2026, 1, 2), date(2026, 1, 3)
+        rows = (
+            UsageRow(second, "Z", "opus", "", 1, 0, 10, 5, 0, 0, Decimal("0.1"), 2.0),
+            UsageRow(first, "claude", "haiku", "questions", 1, 0, 0, 5, 0, 0, Decimal(0), None),
+            UsageRow(first, "claude", "opus", None, 1, 0, 10, 5, 0, 0, Decimal("0.1"), 2.0),
+            UsageRow(first, "claude", "opus", "insights", 2, 1, 20, 10, 2**40 + 4, 2, Decimal("0.2"), 1.5),
+            UsageRow(first, "claude", "opus", "questions", 1, 0, 10, 5, 0, 0, Decimal("1E-20"), 2.0),
+            UsageRow(None, "claude", "opus", "insights", 1, 0, 10, 5, 0, 0, Decimal("0.1"), 2.0),
+        )
+        table = store.llm.usage_table
+        assert await table() == rows
+        assert await table(since=MIDNIGHT) == rows[:-1]
+        assert await table(until=MIDNIGHT + DAY) == rows[1:]
+        assert await table(since=MIDNIGHT, until=MIDNIGHT + DAY) == rows[1:-1]
+        (of_bob,) = await table(user_id="bob")
+        assert (of_bob.calls, of_bob.failures, of_bob.cache_read_tokens, of_bob.cost) == (1, 1, 2**40, Decimal("0.1"))
+        assert await table(user_id="eve") == await table(since=MIDNIGHT + 2 * DAY) == ()
+
+
+async def test_what_a_user_spent_is_exact_from_the_moment_on(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        await record(
+            store,
+            call("early", THEN - MINUTE),
+            *(call(f"{n}", THEN + n * MINUTE) for n in range(3)),
+            call("tiny", THEN, cost=Decimal("1E-20")),
+            call("lost", at=None),
+            call("unknown", cost=None),
+            call("other", user_id="bob", cost=Decimal(9)),
+        )
+        assert await store.llm.spent("ada", THEN) == Decimal("0.30000000000000000001")
+        for who, since in (("eve", THEN), ("ada", THEN + DAY)):
+            nothing = await store.llm.spent(who, since)
+            assert (nothing, type(nothing)) == (0, Decimal)
+        with pytest.raises(InvalidValueError, match="time zone"):
+            await store.llm.spent("ada", datetime(2026, 1, 1))
+
+
+async def test_the_tokens_of_the_last_calls_come_newest_first(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        places = [None, THEN, THEN + MINUTE, THEN + MINUTE, THEN + DAY]
+        await record(store, *(call(f"{n}", at, total_tokens=n or None) for n, at in enumerate(places)))
+        await record(store, call("other", THEN + 2 * DAY, user_id="bob"))
+        assert await store.llm.recent_tokens("ada", 3) == (4, 3, 2)
+        assert await store.llm.recent_tokens("ada", 10) == (4, 3, 2, 1, 0)
+        assert await store.llm.recent_tokens("eve", 1) == ()
+        with pytest.raises(InvalidValueError, match="last"):
+            await store.llm.recent_tokens("ada", 0)
+
+
 async def test_every_read_is_one_statement_through_the_index(tmp_path: Path, engine: str) -> None:
     async with fresh_store(tmp_path) as store:
         lost, dated = call("a", at=None), call("b", THEN + MINUTE)
@@ -237,6 +310,11 @@ async def test_every_read_is_one_statement_through_the_index(tmp_path: Path, eng
             (after, lambda: store.llm.usage_totals("ada", **early)),
             (between, lambda: store.llm.usage_totals("ada", **span)),
             (between, lambda: store.llm.usage_by_day("ada", THEN, THEN + DAY)),
+            (")", lambda: store.llm.usage_table(user_id="ada")),
+            (after, lambda: store.llm.usage_table(user_id="ada", **early)),
+            (between, lambda: store.llm.usage_table(user_id="ada", **early, **late)),
+            (after, lambda: store.llm.spent("ada", THEN)),
+            (")", lambda: store.llm.recent_tokens("ada", 3)),
         ]
         for condition, read in reads:
             with counted(store) as cost:

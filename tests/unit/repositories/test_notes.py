@@ -249,6 +249,7 @@ async def test_a_deleted_note_is_gone_with_its_tags_and_cannot_be_deleted_again(
 
 
 async def test_reads_are_one_statement_each_and_use_an_index(tmp_path: Path, engine: str) -> None:
+    """D52: v1 read and filtered the notes of everybody."""
     async with fresh_store(tmp_path) as store:
         await put_project(store, "p", "ada")
         await put_notes(store, ("dated", THEN), ("undated", None))

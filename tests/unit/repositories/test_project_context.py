@@ -1,10 +1,11 @@
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from socrates.drafts import NewMessage
-from socrates.errors import ProjectNotFoundError
+from socrates.errors import InvalidValueError, ProjectNotFoundError
 from socrates.views import ProjectContext
 from tests.support.stores import counted, fresh_store
 
@@ -24,6 +25,24 @@ async def test_a_context_is_what_the_details_say(tmp_path: Path) -> None:
             assert getattr(context, field.name) == getattr(part, field.name), field.name
         assert context.requirements == ("lend", "remind", "bill")
         assert (context.tech_stack, context.constraints) == (("Python",), ())
+
+
+async def test_who_asks_its_questions_is_for_each_project_to_say(tmp_path: Path) -> None:
+    """Mends D56."""
+    async with fresh_store(tmp_path) as store:
+        async with store.begin() as unit:
+            await unit.projects.create("Library", "ada", project_id="p")
+            other = await unit.projects.create("Other", "ada", project_id="q", dynamic_questions=False)
+        for name, is_dynamic in (("p", True), ("q", False)):
+            assert (await store.projects.context(name)).dynamic_questions is is_dynamic
+            assert (await store.projects.details(name)).dynamic_questions is is_dynamic
+        async with store.begin() as unit:
+            await unit.projects.update("q", other.version, dynamic_questions=True)
+        assert (await store.projects.context("q")).dynamic_questions is True
+        wrong: Any = "no"
+        with pytest.raises(InvalidValueError):
+            async with store.begin() as unit:
+                await unit.projects.update("p", 1, dynamic_questions=wrong)
 
 
 async def test_a_project_without_lists_has_a_context_too(tmp_path: Path) -> None:

@@ -249,6 +249,10 @@ CHILDREN = [
 ]
 
 
+CHECKED = {"scope": "project", "status": "pending", "field": "goals", "severity": "low", "choice": None}
+"""Columns that take certain texts only."""
+
+
 def child_row(child: Table, project_id: str) -> dict[str, Any]:
     """A row that hangs on the project, whatever the table."""
     row: dict[str, Any] = {}
@@ -265,10 +269,8 @@ def child_row(child: Table, project_id: str) -> dict[str, Any]:
             row[column.name] = True
         elif isinstance(column.type, LargeBinary):
             row[column.name] = b"\0" * 4
-        elif column.name == "scope":
-            row[column.name] = "project"
-        elif column.name == "status":
-            row[column.name] = "pending"
+        elif column.name in CHECKED:
+            row[column.name] = CHECKED[column.name]
         elif isinstance(column.type, CodePointText):
             row[column.name] = project_id
     return row

@@ -69,6 +69,7 @@ async def test_what_hangs_on_an_owned_project_is_in_it_whoever_wrote_it(tmp_path
         "project_note_tags": 1,
         "knowledge_documents": 1,
         "knowledge_suggestions": 1,
+        "project_conflicts": 3,
     }
 
 

@@ -1,0 +1,1 @@
+"""Claude, by the vendor's SDK, which no other package imports: requests, answers, failures, connections."""

@@ -1,0 +1,1 @@
+"""The operations, by family. `socrates.llm.client.LLMClient` has them all."""
