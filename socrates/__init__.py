@@ -32,10 +32,12 @@ if TYPE_CHECKING:
         SocratesError,
         ThrottledError,
     )
+    from socrates.events import Emitter, EventType
     from socrates.knowledge.knowledge_base import KnowledgeBase as KnowledgeBase
     from socrates.llm.briefing import brief
     from socrates.llm.caller import Caller
     from socrates.llm.client import LLMClient
+    from socrates.orchestrator import Orchestrator
     from socrates.store import Store, UnitOfWork
 
 __version__ = "2.0.0a1"
@@ -50,6 +52,8 @@ __all__ = [
     "ConflictError",
     "DatabaseError",
     "DocumentError",
+    "Emitter",
+    "EventType",
     "InvalidValueError",
     "LLMClient",
     "LLMConfigurationError",
@@ -61,6 +65,7 @@ __all__ = [
     "NewMessage",
     "NewSpec",
     "NotFoundError",
+    "Orchestrator",
     "QuotaExceededError",
     "SchemaError",
     "SerializationError",
@@ -78,12 +83,15 @@ __all__ = [
 _HOME_OF = {
     "CacheConfig": "socrates.config",
     "Caller": "socrates.llm.caller",
+    "Emitter": "socrates.events",
+    "EventType": "socrates.events",
     "KnowledgeBase": "socrates.knowledge.knowledge_base",
     "LLMClient": "socrates.llm.client",
     "NewEntry": "socrates.drafts",
     "NewMaturityEvent": "socrates.drafts",
     "NewMessage": "socrates.drafts",
     "NewSpec": "socrates.drafts",
+    "Orchestrator": "socrates.orchestrator",
     "Settings": "socrates.config",
     "Store": "socrates.store",
     "UnitOfWork": "socrates.store",

@@ -22,7 +22,7 @@ from sqlalchemy.pool import StaticPool
 from socrates.config import Settings
 from socrates.database.migrations import current_revision, head_revision
 from socrates.database.urls import database_url, sqlite_path
-from socrates.errors import DatabaseError, NotRecognisedError, SchemaError, SocratesError
+from socrates.errors import ConfigurationError, DatabaseError, NotRecognisedError, SchemaError, SocratesError
 from socrates.v1.backup import with_notes
 from socrates.v1.files import read_only
 from socrates.v1.reading import printable
@@ -132,6 +132,18 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         if cause is None:
             raise
         raise explained(cause, path) from error
+
+
+def require_database(database: str | None) -> URL:
+    """The URL of a database that has to be there, because opening would make a missing file.
+
+    Raises ConfigurationError.
+    """
+    url = database_url(Settings(), database)
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        raise ConfigurationError(f"there is no database {path}; name one that is there")
+    return url
 
 
 def looking(url: URL, work: Callable[[Connection], _T]) -> _T:

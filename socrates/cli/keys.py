@@ -11,12 +11,11 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from socrates.cli import key_copies
-from socrates.cli.command import FAILED, AsJson, Database, answer, answering, say
+from socrates.cli.command import FAILED, AsJson, Database, answer, answering, require_database, say
 from socrates.config import Settings
 from socrates.database.engines import Engines
 from socrates.database.opening import open_database
-from socrates.database.urls import database_url, sqlite_path
-from socrates.errors import ConfigurationError
+from socrates.database.urls import sqlite_path
 from socrates.llm.recrypting import Recrypted, encrypt_all, read_all, rotate_all
 from socrates.llm.v1_keys import TOKEN_PREFIX
 from socrates.llm.vault import PREFIX, KeyVault, name_of
@@ -72,11 +71,7 @@ def rotate(database: Database = None, as_json: AsJson = False) -> None:
 
 def _run(database: str | None, work: Callable[[Engines], Awaitable[_T]]) -> tuple[str, _T]:
     """What `work` returns of the database, and what to call that before its owner."""
-    settings = Settings()
-    url = database_url(settings, database)
-    path = sqlite_path(url)
-    if path is not None and not path.exists():
-        raise ConfigurationError(f"there is no database {path}; name one that is there")
+    url, settings = require_database(database), Settings()
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Engines]:
@@ -90,7 +85,7 @@ def _run(database: str | None, work: Callable[[Engines], Awaitable[_T]]) -> tupl
         async with opened() as engines:
             return await work(engines)
 
-    return str(path or url.render_as_string(hide_password=True)), asyncio.run(run())
+    return str(sqlite_path(url) or url.render_as_string(hide_password=True)), asyncio.run(run())
 
 
 def _tell(name: str, result: Recrypted, as_json: bool) -> None:

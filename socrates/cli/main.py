@@ -6,11 +6,13 @@ import typer
 
 import socrates
 from socrates.cli.cache import app as cache
+from socrates.cli.chat import chat
 from socrates.cli.command import REFUSED
 from socrates.cli.db import app as db
 from socrates.cli.keys import app as keys
 from socrates.cli.knowledge import app as knowledge
 from socrates.cli.tour import take_tour
+from socrates.cli.usage import usage
 from socrates.cli.users import app as users
 from socrates.errors import SocratesError
 
@@ -25,6 +27,8 @@ app.add_typer(keys, name="keys")
 app.add_typer(users, name="users")
 app.add_typer(cache, name="cache")
 app.add_typer(knowledge, name="knowledge")
+app.command()(chat)
+app.command()(usage)
 
 
 @app.command()

@@ -8,10 +8,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from socrates.config import Settings
-from socrates.database.urls import database_url, sqlite_path
+from socrates.cli.command import require_database
 from socrates.drafts import NewMessage
-from socrates.errors import ConfigurationError
 from socrates.store import Store
 from socrates.views import ProjectSummary
 
@@ -26,9 +24,7 @@ class _RolledBack(Exception):
 
 def take_tour(database: str | None, username: str) -> None:
     """Show what one user sees in a database; without one, in that of the settings."""
-    path = sqlite_path(database_url(Settings(), database))
-    if path is not None and not path.exists():
-        raise ConfigurationError(f"there is no database {path}; name one that is there")
+    require_database(database)
     asyncio.run(_tour(database, username))
 
 

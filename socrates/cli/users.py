@@ -1,24 +1,26 @@
-"""`socrates users`: what a person may ask of an owner of a database: all that is held, and to be forgotten."""
+"""`socrates users`: what a person may ask of an owner of a database: all that is held, to be forgotten, a tier."""
 
 import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from socrates.cli.command import AsJson, Database, Yes, answer, answering, require_consent, say
+from socrates.cli.command import AsJson, Database, Yes, answer, answering, require_consent, require_database, say
 from socrates.cli.copies import copies_beside
 from socrates.config import Settings
 from socrates.database.urls import database_url, sqlite_path
-from socrates.errors import ConfigurationError, DatabaseError
+from socrates.errors import DatabaseError, InvalidValueError
 from socrates.personal import V1_TABLES, DeletedUser, Erasure, ErasurePlan
+from socrates.rules.subscription import tiers
 from socrates.store import Store, UnitOfWork
 
-app = typer.Typer(help="Export or erase what is held on a person.", no_args_is_help=True)
+app = typer.Typer(help="Export or erase what is held on a person; give somebody another tier.", no_args_is_help=True)
 
 _T = TypeVar("_T")
 
@@ -66,10 +68,34 @@ def delete(
         answer(facts, as_json, lambda: _print_done(done, copies))
 
 
+@app.command()
+def tier(
+    name: _Name,
+    tier: Annotated[str, typer.Argument(help="free, pro or enterprise.")],
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a user another subscription, active from now on and without an end."""
+    with answering(as_json):
+        names, tier = [each.name for each in tiers()], tier.lower()
+        if tier not in names:
+            raise InvalidValueError(f"there is no tier {tier!r}: there are {', '.join(names)}. Nothing was changed")
+        asyncio.run(_in_store(database, lambda store: store.transact(lambda unit: _subscribe(unit, name, tier))))
+        answer({"username": name, "tier": tier}, as_json, lambda: say(f"{name!r} is on the tier {tier} now."))
+
+
+async def _subscribe(unit: UnitOfWork, name: str, tier: str) -> None:
+    await unit.users.update(
+        name,
+        subscription_tier=tier,
+        subscription_status="active",
+        subscription_start=datetime.now(UTC),
+        subscription_end=None,
+    )
+
+
 async def _in_store(database: str | None, work: Callable[[Store], Awaitable[_T]]) -> _T:
-    path = sqlite_path(database_url(Settings(), database))
-    if path is not None and not path.exists():
-        raise ConfigurationError(f"there is no database {path}; name one that is there")
+    require_database(database)
     async with Store.open(database) as store:
         return await work(store)
 

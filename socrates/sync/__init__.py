@@ -12,6 +12,9 @@
         with sync.LLMClient.open(store) as client:
             print(client.answer_question("What is missing?", sync.brief(store, project.id)).value.text)
 
+    with sync.Orchestrator.open("projects.db") as system:
+        print(system.process_request("note_manager", {"action": "list_notes", ...}).notes)
+
 Everything is done by `socrates.store.Store`, on an event loop in a thread of its own; arguments, results and exceptions
 are its own. Threads may share a store: their reads run side by side, their units one after another. What is cached is
 given out in the caller's thread; `socrates.bypassed` holds for the thread that enters it.
@@ -19,6 +22,7 @@ given out in the caller's thread; `socrates.bypassed` holds for the thread that 
 
 from socrates.sync.knowledge import KnowledgeBase
 from socrates.sync.llm import LLMClient, brief
+from socrates.sync.orchestrator import Orchestrator
 from socrates.sync.store import Store
 
-__all__ = ["KnowledgeBase", "LLMClient", "Store", "brief"]
+__all__ = ["KnowledgeBase", "LLMClient", "Orchestrator", "Store", "brief"]

@@ -35,12 +35,18 @@ def test_the_public_names_are_these() -> None:
         "AlreadyExistsError",
         "BusyError",
         "CacheConfig",
+        "Caller",
         "ClosedError",
         "ConfigurationError",
         "ConflictError",
         "DatabaseError",
         "DocumentError",
+        "Emitter",
+        "EventType",
         "InvalidValueError",
+        "LLMClient",
+        "LLMConfigurationError",
+        "LLMError",
         "LoginRefusedError",
         "MigrationError",
         "NewEntry",
@@ -48,6 +54,7 @@ def test_the_public_names_are_these() -> None:
         "NewMessage",
         "NewSpec",
         "NotFoundError",
+        "Orchestrator",
         "QuotaExceededError",
         "SchemaError",
         "SerializationError",
@@ -57,6 +64,7 @@ def test_the_public_names_are_these() -> None:
         "ThrottledError",
         "UnitOfWork",
         "__version__",
+        "brief",
         "bypassed",
     }
     assert dir(socrates) == sorted(socrates.__all__)
@@ -102,6 +110,11 @@ def test_the_import_loads_nothing_heavy(module: str) -> None:
 
 def test_neither_the_command_nor_the_synchronous_store_loads_what_only_knowledge_needs() -> None:
     assert not loaded_by("import socrates.cli.main, socrates.sync").intersection(HEAVIER)
+
+
+def test_agents_and_the_client_of_models_can_be_had_without_what_an_extra_brings() -> None:
+    loaded = loaded_by("from socrates import Caller, EventType, LLMClient, Orchestrator, brief; import socrates.sync")
+    assert not loaded.intersection({"anthropic", "httpx2", "cryptography", *HEAVIER})
 
 
 def test_an_error_class_loads_nothing_heavy_either() -> None:

@@ -1,5 +1,6 @@
 """What the README shows is what happens."""
 
+import os
 import re
 import shlex
 import shutil
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from socrates.cli.chatting.commands import COMMANDS
 from socrates.cli.main import app
-from socrates.config import CacheConfig, Settings
+from socrates.config import CacheConfig, LLMConfig, Settings
+from socrates.llm.demo.server import ModelServer
 from tests.support.migrate import upgrade
 
 SAMPLE = Path(__file__).parents[1] / "support" / "v1_samples" / "nine-tables.db"
@@ -89,13 +92,50 @@ OF_KNOWLEDGE = {
 }
 CACHES_OF_KNOWLEDGE = {"EMBEDDING_CACHE_SIZE", "SEARCH_RESULT_CACHE_SIZE", "SEARCH_CACHE_TTL_SECONDS"}
 
+CONFIGS = {"CACHE_CONFIG", "LLM_CONFIG"}
+
+
+def without_days_and_latencies(shown: list[str]) -> list[list[str]]:
+    """The lines of a `socrates usage`, with what does not depend on the day and the machine."""
+    return [line.split()[1:-2] if line.endswith("ms") else line.split() for line in shown]
+
+
+def test_the_example_of_the_client_prints_what_stands_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, program, printed, _, usage, *_ = indented_blocks("Ask a model")
+    with ModelServer() as server:
+        environment = os.environ | {"SOCRATES_CLAUDE_BASE_URL": server.url, "ANTHROPIC_API_KEY": "any"}
+        run = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
+        )
+    assert run.stdout == printed
+    monkeypatch.chdir(tmp_path)
+    command, *shown = usage.splitlines()
+    result = CliRunner().invoke(app, shlex.split(command)[2:])
+    assert without_days_and_latencies(result.stdout.splitlines()) == without_days_and_latencies(shown)
+
+
+def test_the_example_of_agents_prints_what_stands_below_it(tmp_path: Path) -> None:
+    program, printed = indented_blocks("Let the agents work")
+    with ModelServer() as server:
+        environment = os.environ | {"SOCRATES_CLAUDE_BASE_URL": server.url, "ANTHROPIC_API_KEY": "any"}
+        run = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
+        )
+    assert run.stdout == printed
+
+
+def test_every_command_of_a_conversation_stands_there() -> None:
+    assert set(COMMANDS) - set(re.findall(r"`(/\w+)", section("Talk with Socrates"))) == {"/help"}
+
 
 def test_every_setting_stands_there() -> None:
     caches = {name.upper() for name in CacheConfig.model_fields}
     assert settings_named_in("Read from the cache") == caches - CACHES_OF_KNOWLEDGE
     assert settings_named_in("Search what is known") == OF_KNOWLEDGE | CACHES_OF_KNOWLEDGE
-    elsewhere = settings_named_in("Read and write from code") | settings_named_in("Grow on PostgreSQL")
-    assert {name.upper() for name in Settings.model_fields} - {"CACHE_CONFIG"} == elsewhere | OF_KNOWLEDGE
+    headings = ("Read and write from code", "Let the agents work", "Grow on PostgreSQL")
+    elsewhere = set().union(*map(settings_named_in, headings))
+    assert {name.upper() for name in Settings.model_fields} - CONFIGS == elsewhere | OF_KNOWLEDGE
+    assert settings_named_in("Ask a model") == {name.upper() for name in LLMConfig.model_fields}
 
 
 def test_every_file_that_it_names_is_there() -> None:

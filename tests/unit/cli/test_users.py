@@ -190,3 +190,26 @@ def test_both_work_on_postgresql(postgres_url: str) -> None:
     assert facts(users("export", "ada", postgres_url))["tables"].keys() == {"users"}
     assert users("delete", "ada", postgres_url, "--yes").exit_code == 0
     assert users("export", "ada", postgres_url).exit_code == 2
+
+
+# A tier
+
+
+def test_a_user_is_given_a_tier_that_has_no_end(database: Path) -> None:
+    result = users("tier", "ada", "pro", database)
+    assert (result.exit_code, result.output) == (0, "'ada' is on the tier pro now.\n")
+    with sync.Store.open(database) as store:
+        ada, bob = store.users.get("ada"), store.users.get("bob")
+    assert (ada.subscription_tier, ada.subscription_status, ada.subscription_end) == ("pro", "active", None)
+    assert ada.subscription_start is not None
+    assert bob.subscription_tier == "free"
+
+
+@pytest.mark.parametrize(
+    ("name", "tier", "advice"),
+    [("ada", "gold", "there are free, pro, enterprise"), ("eve", "pro", "there is no user 'eve'")],
+)
+def test_a_tier_or_a_user_that_is_not_there_is_refused(database: Path, name: str, tier: str, advice: str) -> None:
+    result = users("tier", name, tier, database, "--json")
+    assert result.exit_code == 2
+    assert advice in facts(result)["error"]["message"]
