@@ -31,7 +31,7 @@ from socrates.llm.caller import Caller
 from socrates.llm.results import Result
 from socrates.repositories.conflicts import ConflictReads
 from socrates.rules.categories import categories_of
-from socrates.rules.conflicts import Decided, FoundConflict, Resolution, decided, statements_of
+from socrates.rules.conflicts import Decided, FoundConflict, Resolution, Statements, decided, statements_of
 from socrates.rules.maturity import CONFLICT_RESOLVED
 from socrates.store import UnitOfWork
 from socrates.views import ProjectConflict
@@ -88,9 +88,13 @@ class ConflictDetector(Agent):
         project_id, conflicts = await _waiting(self._store, resolutions, username)
         await require_writer(self._store, project_id, username)
         async with self._services.order.place(project_id) as reached:
-            briefing = await brief(self._store, project_id, messages=0)
-            specs = await self._categorized(briefing, conflicts, resolutions, username)
+            briefing, added = await self._brought_in(project_id, conflicts, resolutions)
+            specs = await self._categorized(briefing, added, username)
             await reached()
+            # An answer that was ahead may have brought in the same, and then it is scored already.
+            briefing, left = await self._brought_in(project_id, conflicts, resolutions)
+            if left != added:
+                specs = await self._categorized(briefing, left, username)
 
             async def work(unit: UnitOfWork, news: News) -> ConflictsResolved:
                 summary = await require_writer(unit, project_id, username)
@@ -112,16 +116,16 @@ class ConflictDetector(Agent):
 
             return await self._store_and_tell(work)
 
-    async def _categorized(
-        self,
-        briefing: Briefing,
-        conflicts: Mapping[str, ProjectConflict],
-        resolutions: Sequence[Resolution],
-        username: str,
-    ) -> Result[tuple[NewSpec, ...]]:
-        """What comes into the project by the decisions, by category; degraded where no model can be asked."""
+    async def _brought_in(
+        self, project_id: str, conflicts: Mapping[str, ProjectConflict], resolutions: Sequence[Resolution]
+    ) -> tuple[Briefing, Statements]:
+        """The project as it is now, and what the decisions would add to it."""
+        briefing = await brief(self._store, project_id, messages=0)
+        return briefing, decided(statements_of(briefing.project), conflicts, resolutions).added
+
+    async def _categorized(self, briefing: Briefing, added: Statements, username: str) -> Result[tuple[NewSpec, ...]]:
+        """What comes into the project by category; degraded where no model can be asked."""
         project = briefing.project
-        added = decided(statements_of(project), conflicts, resolutions).added
         if not any(added.values()):
             return Result(())
         return await self._services.llm.categorize_insights_async(

@@ -18,7 +18,10 @@ def known_phase(phase: str) -> Phase:
     """The project's phase. Raises RefusedError (UNKNOWN_PHASE) for what v1 stored without looking."""
     if phase not in PHASES:
         known = ", ".join(PHASES)
-        message = f"the project is in the phase {phase!r}, which there is not: save it with one of {known}"
+        message = (
+            f"the project is in the phase {phase!r}, which there is not. No agent sets a phase by its name:"
+            f" `unit.projects.update` in a unit of work of the store does, with one of {known}"
+        )
         raise RefusedError("UNKNOWN_PHASE", message, "project_id")
     return cast(Phase, phase)
 

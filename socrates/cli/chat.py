@@ -37,7 +37,7 @@ class _Place:
     database: str | None
     settings: Settings
     key: SecretStr | None = None
-    is_demo: bool = False
+    is_thrown_away: bool = False
 
 
 def chat(database: Database = None, demo: _Demo = False, knowledge: _Knowledge = None) -> None:
@@ -67,12 +67,13 @@ def _place(database: str | None, demo: bool) -> Iterator[_Place]:
 
     with ExitStack() as stack:
         server = stack.enter_context(ModelServer())
+        is_thrown_away = database is None
         if database is None:
             directory = Path(stack.enter_context(TemporaryDirectory(prefix="socrates-demo-")))
             database = str(directory / "demo.db")
             say("A demonstration: the model is on this machine, and nothing is kept.")
         settings = Settings(llm_config=LLMConfig(claude_base_url=server.url))
-        yield _Place(database, settings, _DEMO_KEY, is_demo=True)
+        yield _Place(database, settings, _DEMO_KEY, is_thrown_away)
 
 
 async def _talk(place: _Place, knowledge: bool | None) -> None:
@@ -89,7 +90,7 @@ async def _talk(place: _Place, knowledge: bool | None) -> None:
     async with Orchestrator.open(place.database, place.settings, knowledge=knowledge, key=place.key) as system:
         session = Session(system, screen)
         try:
-            await enter(session, is_demo=place.is_demo)
+            await enter(session, has_all_tiers=place.is_thrown_away)
             await talk(session)
         except LeftError:
             screen.say("Goodbye.")

@@ -93,10 +93,11 @@ async def _maturity(session: Session, _argument: str) -> None:
 
 async def _search(session: Session, argument: str) -> None:
     """In the conversation and the notes, and in what is known where there is a knowledge base."""
-    said, noted = await asyncio.gather(
-        session.of_project(ConversationsFound, "context_analyzer", "search_conversations", query=argument, limit=10),
-        session.of_project(NotesFound, "note_manager", "search_notes", query=argument, limit=10),
+    # One request after another, here and below: Ctrl-C stops the one that it meets.
+    said = await session.of_project(
+        ConversationsFound, "context_analyzer", "search_conversations", query=argument, limit=10
     )
+    noted = await session.of_project(NotesFound, "note_manager", "search_notes", query=argument, limit=10)
     found = [f"{hit.role}: {hit.snippet}" for hit in said.results]
     found += [f"note: {note.title}: {note.preview}" for note in noted.results]
     if session.system.services.knowledge is not None:
@@ -174,10 +175,8 @@ async def _mode(session: Session, _argument: str) -> None:
 
 
 async def _usage(session: Session, _argument: str) -> None:
-    stats, limits = await asyncio.gather(
-        session.request(Stats, "system_monitor", "get_stats"),
-        session.request(LimitsChecked, "system_monitor", "check_limits"),
-    )
+    stats = await session.request(Stats, "system_monitor", "get_stats")
+    limits = await session.request(LimitsChecked, "system_monitor", "check_limits")
     session.screen.say(f"{stats.api_calls:,} calls, {stats.total_tokens:,} tokens, ${stats.total_cost:.4f}")
     session.screen.items(limits.warnings, mark="!")
 

@@ -12,12 +12,12 @@ from socrates.rules.categories import PROJECT_TYPES, describe_type
 _NO_QUIRKS = "A name is not empty."
 
 
-async def enter(session: Session, *, is_demo: bool = False) -> None:
+async def enter(session: Session, *, has_all_tiers: bool = False) -> None:
     """Have somebody log in, or register, and choose a project."""
     session.screen.say("Socrates asks, you answer, and it keeps what it learns about your project.", "bold")
     while not session.username:
         try:
-            await _log_in_or_register(session, is_demo=is_demo)
+            await _log_in_or_register(session, has_all_tiers=has_all_tiers)
         except NotDoneError as error:
             session.screen.warn(str(error))
     while not session.project_id:
@@ -41,7 +41,7 @@ async def choose_project(session: Session) -> None:
     session.screen.heading(f"{project.name}: {project.phase}")
 
 
-async def _log_in_or_register(session: Session, *, is_demo: bool) -> None:
+async def _log_in_or_register(session: Session, *, has_all_tiers: bool) -> None:
     is_new = await session.screen.choose("Which? ", ["Log in", "Register"]) == 1
     name = await session.screen.ask_until("Your name: ", bool, _NO_QUIRKS)
     passcode = await session.screen.ask_secret("Your passcode: ")
@@ -55,13 +55,16 @@ async def _log_in_or_register(session: Session, *, is_demo: bool) -> None:
     except NotDoneError:
         session.username = ""
         raise
-    if is_new and is_demo:
+    if is_new and has_all_tiers:
         await _grant_everything(session)
     session.screen.say(f"Welcome, {name}.")
 
 
 async def _grant_everything(session: Session) -> None:
-    """In a demonstration nobody can buy a tier, and everybody should see what there is."""
+    """In a demonstration nobody can buy a tier, and everybody should see what there is.
+
+    Only where the database is thrown away afterwards: in one that stays, the tier would stay too.
+    """
     async with session.system.services.store.begin() as unit:
         await unit.users.update(
             session.username, subscription_tier="pro", subscription_start=datetime.now(UTC), subscription_end=None

@@ -73,11 +73,14 @@ class AnalysisOperations(Operations):
     async def detect_goal_conflict_async(
         self, new: str | Iterable[str], existing: str, *, caller: Caller = NOBODY
     ) -> Result[ConflictCheck]:
-        """As for requirements, for new goals and the project's one; without explanation and suggestions.
+        """As for requirements, for new goals and the project's, one to a line; without explanation and suggestions.
 
-        The limit is 100 tokens for one new goal.
+        A new goal is compared with all of them at once: the model sees one text. The limit is 100 tokens for one new
+        goal.
         """
-        return await self._check(operation.DETECT_GOAL_CONFLICT, "goals", new, existing, caller)
+        return await self._check(
+            operation.DETECT_GOAL_CONFLICT, "goals", unsettled(statements(new), existing.splitlines()), existing, caller
+        )
 
     async def detect_constraint_conflict_async(
         self, new: str | Iterable[str], existing: str | Iterable[str], *, caller: Caller = NOBODY

@@ -12,7 +12,7 @@ from socrates.events import EventType
 from socrates.llm.demo.protocol import Answer
 from socrates.rules.categories import categories_of
 from tests.support.engines import ENGINES, on_engine
-from tests.support.model_server import OVERLOADED
+from tests.support.model_server import OVERLOADED, until
 from tests.support.saying import say
 from tests.support.systems import Lab, fresh_system, with_people, with_project
 
@@ -187,6 +187,20 @@ async def test_without_a_model_the_field_decides_what_a_statement_counts_for(tmp
         assert decided.degraded
         assert decided.warning.startswith("the new statements were sorted without a model: ")
         assert [spec.confidence for spec in (await lab.store.projects.details("p1")).specs] == [0.7]
+
+
+async def test_what_somebody_ahead_brought_in_meanwhile_is_not_scored_again(detector: Lab) -> None:
+    (conflict_id,) = await disputed(detector, constraints=["paid"])
+    async with detector.system.services.order.place("p1"):  # somebody is ahead
+        deciding = asyncio.create_task(decide(detector, conflict_id, "replace"))
+        await until(lambda: asked(detector) == ["categorize_insights"])
+        async with detector.store.begin() as unit:
+            version = (await unit.projects.summary("p1")).version
+            await unit.projects.update("p1", version, constraints=["free of charge", "paid"])
+    decided = await deciding
+    assert (decided.added.constraints, decided.removed.constraints) == ((), ("free of charge",))
+    details = await detector.store.projects.details("p1")
+    assert (details.specs, details.maturity_events) == ((), ())
 
 
 async def test_several_are_decided_at_once_or_none(detector: Lab) -> None:

@@ -124,6 +124,9 @@ def test_somebody_walks_from_registering_to_an_artifact(tmp_path: Path) -> None:
         terminal.types("/search librarian")
         terminal.sees("note: Ask the librarian")
         terminal.types("/maturity")
+        terminal.sees("socrates users tier NAME pro")  # the database stays: no demonstration gives a tier in it
+        assert CliRunner().invoke(app, ["users", "tier", "ada", "pro", str(database)]).exit_code == 0
+        terminal.types("/maturity")
         terminal.sees("discovery", "analysis", "design", "implementation")
         terminal.types("/advance")
         terminal.types("y", after="all the same? [y/n] ")
@@ -139,6 +142,15 @@ def test_somebody_walks_from_registering_to_an_artifact(tmp_path: Path) -> None:
         context = store.projects.context(project.id)
         assert (project.phase, context.tech_stack) == ("analysis", ("Vue",))
         assert [message.type for message in store.conversations.after(project.id)][:4] == ["assistant", "user"] * 2
+
+
+def test_a_demonstration_that_is_not_kept_shows_what_every_tier_has(tmp_path: Path) -> None:
+    with conversation(tmp_path, "--demo", "--no-knowledge") as terminal:
+        register(terminal)
+        terminal.presses("d", after="Which one? ")
+        assert "you are on the Pro tier" in terminal.shown
+        assert terminal.ends() == 0
+    assert list(tmp_path.rglob("*.db")) == []
 
 
 def test_a_conversation_goes_on_where_it_was_left(tmp_path: Path) -> None:

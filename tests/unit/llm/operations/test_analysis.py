@@ -111,6 +111,7 @@ async def test_no_model_is_asked_where_there_is_nothing_to_ask(tmp_path: Path) -
             await client.detect_constraint_conflict_async(["", " "], STANDING),
             await client.detect_goal_conflict_async(NEW, " "),
             await client.detect_goal_conflict_async("LEND books", "Lend books"),
+            await client.detect_goal_conflict_async("LEND books", "Works offline\nLend books"),
             await client.detect_conflicts_async(a_briefing(), {"note": "unsure"}),
         ):
             assert result == Result(ConflictCheck())
