@@ -10,6 +10,9 @@ TORCH := torch==2.13.0
 BENCH := $(BIN)/python -m pytest tests/performance -o python_files='bench_*.py' --benchmark-quiet
 SAMPLE := tests/support/v1_samples/nine-tables.db
 
+# Where it is set, every process that a test starts compiles what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install run test test-long dialect-suite bench bench-large bench-quick lint format clean
 
 help: ## Show this list

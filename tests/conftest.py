@@ -13,6 +13,26 @@ from tests.support.postgres import EmptyDatabases, fresh_database, running_serve
 # programs that tests start and interrupt have to hear it, however the tests themselves were started.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+FEW_CASES = 5
+"""So many cases of one test run on PostgreSQL without being chosen from."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with many cases, PostgreSQL gets each third in `make test`, and the others in `make test-long`.
+
+    SQLite gets all of them always: most cases are about values and calls, which meet the same code on both engines.
+    """
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("postgres") is not None:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for found in cases.values():
+        if len(found) > FEW_CASES:
+            for number, item in enumerate(found):
+                if number % 3:
+                    item.add_marker(pytest.mark.long)
+
 
 def pytest_collection_finish() -> None:
     """Spare the collector what stays until the end: nine thousand tests, and the libraries that they have loaded.

@@ -15,7 +15,7 @@ def assert_undone_and_proven(judge: Judge, kind: tuple[str, ...], at: int) -> No
 
 def test_an_error_in_any_step_leaves_the_old_content(judge: Judge) -> None:
     kinds = (CALL, STEP, FILE)
-    for at in chosen(judge.stage.moments(kinds), few=9, many=ALL):
+    for at in chosen(judge.stage.moments(kinds), few=5, many=ALL):
         assert_undone_and_proven(judge, kinds, at)
 
 

@@ -23,7 +23,7 @@ from tests.stateful.values import WORLDS
 from tests.stateful.writes import WRITES
 from tests.support.postgres import EmptyDatabases
 
-SEEDS = 40 if LONG else 4
+SEEDS = 40 if LONG else 2
 EXAMPLES = 10
 """Per seed: Hypothesis makes its first ten afresh, and then mostly variations of those."""
 
@@ -66,7 +66,7 @@ def test_so_does_the_store_without_asyncio(number: int) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("number", range(10 if LONG else 2))
+@pytest.mark.parametrize("number", range(10 if LONG else 1))
 def test_so_does_the_store_on_a_server(number: int, empty_databases: EmptyDatabases) -> None:
     run(store.Store, 2000 + number, EXAMPLES if LONG else 3, server=empty_databases)
 
