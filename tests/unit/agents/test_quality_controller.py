@@ -5,7 +5,6 @@ import json
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from socrates.drafts import NewMaturityEvent, NewSpec
 from socrates.errors import InvalidValueError
 from socrates.events import EventType
 from socrates.llm.demo.answers import demo_reply
-from socrates.llm.demo.protocol import Answer, ModelRequest, Reply
+from socrates.llm.demo.protocol import ModelRequest, Reply
 from socrates.rules.categories import categories_of
 from socrates.rules.maturity import phase_maturity
 from socrates.store import UnitOfWork
@@ -24,50 +23,14 @@ from socrates.views import PhaseScore
 from tests.support.engines import ENGINES, on_engine
 from tests.support.model_server import OVERLOADED, until
 from tests.support.stores import counted
-from tests.support.systems import Lab, fresh_system, with_people, with_project
-
-QUALITY = "quality_controller"
-
-ANSWER = {"goals": ["Lend books"], "constraints": ["500 euros"], "colour": "red"}
-
-SORTED = Answer(
-    json.dumps(
-        {
-            "specs": [
-                {"content": "Lend books", "category": "problem_definition", "confidence": 1.0},
-                {"content": "500 euros", "category": "constraints", "confidence": 0.5},
-            ]
-        }
-    )
-)
-
-REQUESTS: dict[str, dict[str, Any]] = {
-    "calculate_maturity": {},
-    "get_readiness": {},
-    "update_after_response": {"insights": ANSWER},
-    "get_maturity_summary": {},
-    "verify_advancement": {"from_phase": "discovery"},
-    "get_history": {},
-    "get_analytics": {},
-}
+from tests.support.systems import Lab, fresh_system, with_project
+from tests.unit.agents.quality import ANSWER, QUALITY, SORTED, ready, set_project
 
 CHANGES = (
     EventType.PHASE_MATURITY_UPDATED,
     EventType.PHASE_READY_TO_ADVANCE,
     EventType.MATURITY_MILESTONE,
 )
-
-
-async def ready(lab: Lab, **columns: Any) -> Lab:
-    await with_people(lab, "ada", "bob", "eve")
-    await with_project(lab, members={"bob": "creator"}, **columns)
-    return lab
-
-
-@pytest.fixture
-async def quality(tmp_path: Path) -> AsyncIterator[Lab]:
-    async with fresh_system(tmp_path, by_task={"categorize_insights": SORTED}, llm_max_retries=0) as lab:
-        yield await ready(lab)
 
 
 @pytest.fixture(params=ENGINES)
@@ -88,11 +51,6 @@ async def with_specs(lab: Lab, share: float, phase: str = "discovery") -> None:
         targets = categories_of("software", phase)
         specs = [NewSpec(category, category, 1.0, points * share) for category, points in targets.items()]
         await unit.projects.add_specs("p1", phase, specs)
-
-
-async def set_project(lab: Lab, **changes: Any) -> None:
-    async with lab.store.begin() as unit:
-        await unit.projects.update("p1", (await unit.projects.summary("p1")).version, **changes)
 
 
 async def test_an_answer_is_sorted_by_a_model_and_scored(on_both: Lab) -> None:
@@ -353,69 +311,3 @@ async def test_analytics_of_another_phase(quality: Lab) -> None:
     assert (shown.trends.current_phase, shown.trends.current_score) == ("design", pytest.approx(80))
     assert (shown.performance.balance.status, shown.recommendations) == ("BALANCED", ())
     assert "design" not in shown.missing_categories
-
-
-@pytest.mark.parametrize("action", REQUESTS)
-async def test_responses_are_the_same_as_json(quality: Lab, action: str) -> None:
-    """D70: v1's responses carried objects."""
-    response = await quality.done(QUALITY, action, project_id="p1", **REQUESTS[action])
-    assert type(response).model_validate(json.loads(response.model_dump_json())) == response
-
-
-@pytest.mark.parametrize("action", REQUESTS)
-async def test_strangers_learn_nothing_of_a_project(quality: Lab, action: str) -> None:
-    """D61: v1 never looked at who asks."""
-    for project_id in ("p1", "p2"):
-        failure = await quality.refused(QUALITY, action, "eve", project_id=project_id, **REQUESTS[action])
-        assert (failure.code, failure.message) == ("PROJECT_NOT_FOUND", f"there is no project {project_id!r}")
-    assert quality.server.requests == []
-    assert await quality.events() == []
-
-
-@pytest.mark.parametrize("action", REQUESTS)
-async def test_tiers_hold_for_all_who_ask(lab: Lab, action: str) -> None:
-    """D64: v1 asked for the tier in its terminal only."""
-    await with_people(lab, "fay", tier="free")
-    await with_project(lab, owner="fay")
-    response = await lab.ask(QUALITY, action, "fay", project_id="p1", **REQUESTS[action])
-    if action in ("update_after_response", "verify_advancement"):
-        assert response.status == "success"
-    else:
-        assert response.model_dump()["code"] == "FEATURE_NOT_IN_TIER"
-        assert await lab.events() == []
-
-
-async def test_an_archived_project_is_read_and_not_scored(quality: Lab) -> None:
-    async with quality.store.begin() as unit:
-        await unit.projects.archive("p1")
-    for action, fields in REQUESTS.items():
-        response = await quality.ask(QUALITY, action, project_id="p1", **fields)
-        is_write = action in ("calculate_maturity", "update_after_response")
-        assert response.model_dump().get("code") == ("PROJECT_ARCHIVED" if is_write else None)
-    assert quality.server.requests == []
-
-
-@pytest.mark.parametrize(
-    ("action", "fields", "field"),
-    [
-        ("calculate_maturity", {"phase": "completion"}, "phase"),
-        ("verify_advancement", {}, "from_phase"),
-        ("update_after_response", {}, "insights"),
-        ("update_after_response", {"insights": "Lend books"}, "insights"),
-        ("get_history", {"limit": 0}, "limit"),
-        ("get_analytics", {"question_count": 11}, "question_count"),
-    ],
-)
-async def test_a_bad_request_is_told_which_field_is_wrong(
-    quality: Lab, action: str, fields: dict[str, Any], field: str
-) -> None:
-    """D80: v1 failed with an attribute error, and D73: it knew a fifth phase."""
-    failure = await quality.refused(QUALITY, action, project_id="p1", **fields)
-    assert (failure.code, failure.field) == ("INVALID_REQUEST", field)
-
-
-@pytest.mark.parametrize("action", ["calculate_maturity", "get_readiness", "update_after_response", "get_analytics"])
-async def test_a_phase_of_v1_that_there_is_not_is_told(quality: Lab, action: str) -> None:
-    await set_project(quality, phase="completion")
-    failure = await quality.refused(QUALITY, action, project_id="p1", **REQUESTS[action])
-    assert failure.code == "UNKNOWN_PHASE"
