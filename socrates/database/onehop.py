@@ -313,14 +313,16 @@ def _may_wait(context: Any) -> bool:
 async def _open(*arguments: Any, **options: Any) -> aiosqlite.Connection:
     """A connection of aiosqlite's. Where the file cannot be opened, its thread is over when the error is raised.
 
-    aiosqlite tells that thread to stop and does not wait: one that is late finds its event loop closed.
+    So it is where the opening is cancelled. aiosqlite tells that thread to stop and does not wait: one that is late
+    finds its event loop closed.
     """
     connection = aiosqlite.connect(*arguments, **options)
     thread: Any = getattr(connection, "_thread", connection)  # before 0.22 the connection was the thread
     thread.daemon = True  # as SQLAlchemy's own has it: a program that forgets to close must still end
     try:
         return await connection
-    except Exception:
+    except BaseException:
+        # Cancelled once more, the end of the event loop waits for it: asyncio joins its executor's threads.
         await asyncio.to_thread(thread.join)
         raise
 

@@ -1,9 +1,12 @@
 """The SQLite driver: what it costs, and that it is no different from the stock one otherwise."""
 
+import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ import sqlalchemy
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from tests.support.model_server import until
 from tests.support.onehop import can_write, crossings, opened
 
 IMMEDIATE: dict[str, Any] = {"transaction_mode": "IMMEDIATE"}
@@ -263,17 +267,39 @@ async def test_a_connection_that_somebody_closed_is_a_disconnect(tmp_path: Path,
         await _warm(engine, 1)
 
 
+def workers() -> set[threading.Thread]:
+    """The threads of connections."""
+    return {thread for thread in threading.enumerate() if "connection_worker" in thread.name}
+
+
 async def test_the_thread_of_a_connection_that_failed_is_over(tmp_path: Path) -> None:
-    before = set(threading.enumerate())
-
-    def new() -> list[str]:
-        return [thread.name for thread in set(threading.enumerate()) - before if "connection_worker" in thread.name]
-
+    before = workers()
     engine = create_async_engine(f"sqlite+onehop:///file:{tmp_path}/none.db?mode=ro&uri=true")
     for _attempt in range(20):
         with pytest.raises(exc.OperationalError, match="unable to open"):
             await engine.connect()
-        assert new() == []
+        assert workers() == before
+    await engine.dispose()
+
+
+class SlowToOpen(sqlite3.Connection):
+    """Takes a tenth of a second to open a file."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        sleep(0.1)
+        super().__init__(*arguments, **options)
+
+
+async def test_so_is_that_of_one_whose_opening_is_cancelled(tmp_path: Path) -> None:
+    """One that is late would find its event loop closed."""
+    before = workers()
+    engine = create_async_engine(f"sqlite+onehop:///{tmp_path / 'x.db'}", connect_args={"factory": SlowToOpen})
+    opening = asyncio.create_task(_warm(engine))
+    await until(lambda: workers() != before)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert workers() == before
     await engine.dispose()
 
 
