@@ -30,13 +30,12 @@ class _Work(SimpleQueue[Any]):
     def _put(self, item: Any) -> None:
         future: asyncio.Future[Any] | None = item[0]
         if future is not None:
-            self._threads.owed.add(future)
-            future.add_done_callback(self._threads.owed.discard)
+            self._threads.owe(future)
         super().put_nowait(item)
 
 
 class Threads:
-    """The threads of all connections that are opened inside `watched`."""
+    """The threads of all connections that are opened inside `watched`, and those in which somebody waits for them."""
 
     def __init__(self) -> None:
         self.owed: set[asyncio.Future[Any]] = set()
@@ -46,8 +45,21 @@ class Threads:
 
     @contextmanager
     def watched(self) -> Iterator["Threads"]:
-        with patch.object(aiosqlite.core, "SimpleQueue", lambda: _Work(self)):
+        with (
+            patch.object(aiosqlite.core, "SimpleQueue", lambda: _Work(self)),
+            patch.object(asyncio, "to_thread", self._to_thread),
+        ):
             yield self
+
+    def owe(self, future: asyncio.Future[Any]) -> None:
+        """A thread is at work, and will set this."""
+        self.owed.add(future)
+        future.add_done_callback(self.owed.discard)
+
+    async def _to_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        future = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+        self.owe(future)
+        return await future
 
     async def release(self, number: int) -> None:
         """Have a thread do what is held with this number, from 0."""
