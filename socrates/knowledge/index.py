@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -88,6 +89,8 @@ class ChromaIndex:
         self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="socrates-index")
         # One: a write whose caller was cancelled goes on, and what was written after it must still win.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="socrates-index-writer")
+        # Each reader has one while it reads, and who deletes the collections has all of them.
+        self._places = threading.Semaphore(_THREADS)
         self._asked: defaultdict[_Query, list[tuple[Vector, asyncio.Future[list[str]]]]] = defaultdict(list)
         self._answering: set[asyncio.Task[None]] = set()
         self._is_closed = False
@@ -216,10 +219,14 @@ class ChromaIndex:
         }
 
     def _clear(self, collections: _Collections) -> None:
-        for scope in collections:
-            with suppress(not_there()):
-                self._client.delete_collection(f"{self._name}_{scope}")
-        self._collections = self._begin()
+        with ExitStack() as places:
+            # Chroma deletes in steps, and fails who asks between two of them in ways that no search should tell.
+            for _ in range(_THREADS):
+                places.enter_context(self._places)
+            for scope in collections:
+                with suppress(not_there()):
+                    self._client.delete_collection(f"{self._name}_{scope}")
+            self._collections = self._begin()
 
     def _batches(self, number: int) -> Iterator[slice]:
         return (slice(start, start + self._batch) for start in range(0, number, self._batch))
@@ -227,7 +234,14 @@ class ChromaIndex:
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[_Collections], _T]) -> _T:
         if self._is_closed:
             raise ClosedError("the knowledge base is closed")
-        return await asyncio.get_running_loop().run_in_executor(threads, self._work, work)
+        in_thread: Callable[[Callable[[_Collections], _T]], _T] = (
+            self._work if threads is self._writer else self._work_beside_others
+        )
+        return await asyncio.get_running_loop().run_in_executor(threads, in_thread, work)
+
+    def _work_beside_others(self, work: Callable[[_Collections], _T]) -> _T:
+        with self._places:
+            return self._work(work)
 
     def _work(self, work: Callable[[_Collections], _T]) -> _T:
         with telling(self._where):

@@ -273,6 +273,25 @@ async def test_a_damaged_index_says_what_to_do_and_can_be_erased(
         assert await index.count() == 1
 
 
+async def test_who_reads_while_it_is_cleared_finds_something_or_nothing_and_no_error(tmp_path: Path) -> None:
+    """Chroma deletes a collection in steps, and between two of them it has errors of its own for who asks."""
+    vectors = some_vectors(50)
+    async with opened(tmp_path) as index:
+
+        async def clear() -> None:
+            for _ in range(20):
+                await index.put([point(number, "library") for number in range(50)], vectors)
+                await index.clear()
+
+        async with asyncio.TaskGroup() as group:
+            clearing = group.create_task(clear())
+            while not clearing.done():
+                asked = (index.nearest(vectors[0], 3, project_id) for project_id in ("library", "shop", "hall", None))
+                found = await asyncio.gather(*asked, index.count(), index.keys(), index.held(["key0"]))
+                assert len(found[0]) in (0, 3)
+        assert await index.count() == 0
+
+
 @pytest.mark.parametrize("name", ["header.bin", "data_level0.bin", "index_metadata.pickle"])
 async def test_an_index_without_its_graph_can_be_cleared(name: str, tmp_path: Path) -> None:
     await filled(tmp_path)
