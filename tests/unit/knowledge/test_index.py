@@ -6,9 +6,9 @@ import shutil
 import sys
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -16,30 +16,8 @@ import numpy as np
 import pytest
 
 from socrates.errors import BusyError, ClosedError, ConfigurationError, DatabaseError, KnowledgeIndexError
-from socrates.knowledge.embedder import Vectors
-from socrates.knowledge.index import ChromaIndex, Point, erase_index, open_index
-
-DIMENSIONS = 384
-
-
-def some_vectors(count: int, seed: int = 1, dimensions: int = DIMENSIONS) -> Vectors:
-    """Vectors of length 1 without any pattern."""
-    vectors = np.random.default_rng(seed).normal(size=(count, dimensions)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
-
-
-def point(number: int, project_id: str | None = None, category: str = "facts", source: str | None = None) -> Point:
-    return Point(f"key{number}", project_id, category, source)
-
-
-@asynccontextmanager
-async def opened(place: Path, model: str = "words", database: str = "") -> AsyncIterator[ChromaIndex]:
-    index = await open_index(place, model, database)
-    try:
-        yield index
-    finally:
-        await index.close()
+from socrates.knowledge.index import erase_index, open_index
+from tests.unit.knowledge.indexes import DIMENSIONS, opened, point, some_vectors
 
 
 def chroma_of(place: Path) -> Path:
@@ -271,25 +249,6 @@ async def test_a_damaged_index_says_what_to_do_and_can_be_erased(
         assert await index.count() == 0
         await index.put([point(0)], some_vectors(1))
         assert await index.count() == 1
-
-
-async def test_who_reads_while_it_is_cleared_finds_something_or_nothing_and_no_error(tmp_path: Path) -> None:
-    """Chroma deletes a collection in steps, and between two of them it has errors of its own for who asks."""
-    vectors = some_vectors(50)
-    async with opened(tmp_path) as index:
-
-        async def clear() -> None:
-            for _ in range(20):
-                await index.put([point(number, "library") for number in range(50)], vectors)
-                await index.clear()
-
-        async with asyncio.TaskGroup() as group:
-            clearing = group.create_task(clear())
-            while not clearing.done():
-                asked = (index.nearest(vectors[0], 3, project_id) for project_id in ("library", "shop", "hall", None))
-                found = await asyncio.gather(*asked, index.count(), index.keys(), index.held(["key0"]))
-                assert len(found[0]) in (0, 3)
-        assert await index.count() == 0
 
 
 @pytest.mark.parametrize("name", ["header.bin", "data_level0.bin", "index_metadata.pickle"])
