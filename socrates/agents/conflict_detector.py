@@ -92,9 +92,9 @@ class ConflictDetector(Agent):
             specs = await self._categorized(briefing, added, username)
             await reached()
             # An answer that was ahead may have brought in the same, and then it is scored already.
-            briefing, left = await self._brought_in(project_id, conflicts, resolutions)
+            now, left = await self._brought_in(project_id, conflicts, resolutions)
             if left != added:
-                specs = await self._categorized(briefing, left, username)
+                briefing, specs = now, await self._categorized(now, left, username)
 
             async def work(unit: UnitOfWork, news: News) -> ConflictsResolved:
                 summary = await require_writer(unit, project_id, username)

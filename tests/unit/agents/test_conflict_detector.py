@@ -203,6 +203,17 @@ async def test_what_somebody_ahead_brought_in_meanwhile_is_not_scored_again(dete
     assert (details.specs, details.maturity_events) == ((), ())
 
 
+async def test_what_was_sorted_for_a_phase_is_scored_in_it_though_somebody_went_on(detector: Lab) -> None:
+    (conflict_id,) = await disputed(detector, constraints=["paid"])
+    async with detector.system.services.order.place("p1"):  # somebody is ahead
+        deciding = asyncio.create_task(decide(detector, conflict_id, "replace"))
+        await until(lambda: asked(detector) == ["categorize_insights"])
+        async with detector.store.begin() as unit:
+            await unit.projects.update("p1", (await unit.projects.summary("p1")).version, phase="implementation")
+    await deciding
+    assert [(spec.phase, spec.content) for spec in await detector.store.projects.specs("p1")] == [("discovery", "paid")]
+
+
 async def test_several_are_decided_at_once_or_none(detector: Lab) -> None:
     first, second, third = await disputed(
         detector, tech_stack=["Vue"], requirements=["needs internet"], goals=["requires internet"]
