@@ -290,7 +290,8 @@ async def test_a_project_is_deleted_once_and_nothing_hangs_on_afterwards(empty_d
             await unit.projects.add_specs("library", "design", [NewSpec("goals", str(number))])
 
     async with libraries(empty_databases, 2) as (url, stores):
-        found = outcomes(await at_once(stores, 40, append_or_delete))
-        assert set(found) == {"done", "ProjectNotFoundError"}
+        # Whether the deletion comes before or after most of the others is the server's choice.
+        assert outcomes(await at_once(stores, 40, append_or_delete)).keys() <= {"done", "ProjectNotFoundError"}
+        assert outcomes(await at_once(stores, 4, append_or_delete)) == {"ProjectNotFoundError": 4}
         assert contents(url) == []
         assert query(url, "SELECT 1 FROM categorized_specs") == []
