@@ -3,6 +3,8 @@
 import gc
 import signal
 from collections.abc import Iterator
+from typing import ClassVar
+from zlib import crc32
 
 import pytest
 from sqlalchemy import URL
@@ -14,24 +16,39 @@ from tests.support.postgres import EmptyDatabases, fresh_database, running_serve
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FEW_CASES = 5
-"""So many cases of one test run on PostgreSQL without being chosen from."""
+"""So many cases are run without being chosen from."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with many cases, PostgreSQL gets each third in `make test`, and the others in `make test-long`.
-
-    SQLite gets all of them always: most cases are about values and calls, which meet the same code on both engines.
-    """
-    cases: dict[str, list[pytest.Item]] = {}
+    """Of many cases that are alike, `make test` runs every third, and `make test-long` all."""
+    alike: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("postgres") is not None:
-            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    for found in cases.values():
+        if (kind := _kind(item)) is not None:
+            alike.setdefault(kind, []).append(item)
+    for kind, found in alike.items():
         if len(found) > FEW_CASES:
-            for number, item in enumerate(found):
+            # Not the same third of all: tests are often tried with one list of cases.
+            for number, item in enumerate(found, crc32(kind.encode())):
                 if number % 3:
                     item.add_marker(pytest.mark.long)
+
+
+def _kind(item: pytest.Item) -> str | None:
+    """What the cases have in common that a test is chosen among; None where all are run.
+
+    SQLite gets all cases of what runs on both engines: most are about values and calls, which meet the same code there.
+    """
+    if item.get_closest_marker("postgres") is None:
+        return item.nodeid.partition("[")[0] if item.get_closest_marker("sampled") is not None else None
+    runs_on_both = isinstance(item, pytest.Function) and "postgres" in getattr(item, "callspec", _Alone).params.values()
+    return item.nodeid.partition("::" if runs_on_both else "[")[0]
+
+
+class _Alone:
+    """The parameters of a test without any."""
+
+    params: ClassVar[dict[str, object]] = {}
 
 
 def pytest_collection_finish() -> None:

@@ -1,8 +1,12 @@
 """An error from SQLite or the system, once or from some moment on: refused, and all is as it was."""
 
+import pytest
+
 from tests.faults.judge import Judge
 from tests.faults.moments import CALL, FILE, STEP, TICK
 from tests.faults.trial import ALL, chosen
+
+pytestmark = pytest.mark.sampled
 
 
 def assert_undone_and_proven(judge: Judge, kind: tuple[str, ...], at: int) -> None:

@@ -1,10 +1,14 @@
 """A disk that fills up: refused with that reason, and all is as it was."""
 
+import pytest
+
 from tests.faults.judge import DONE, Judge
 from tests.faults.moments import CALL, FILE, STEP
 from tests.faults.trial import Outcome, chosen
 
 KINDS = (CALL, STEP, FILE)
+
+pytestmark = pytest.mark.sampled
 
 
 def assert_the_reason_was_told(outcome: Outcome) -> None:

@@ -3,12 +3,16 @@
 import random
 import signal
 
+import pytest
+
 from tests.concurrency.checks import LONG
 from tests.faults.judge import Judge
 from tests.faults.moments import CALL, FILE, LINE, STEP
 from tests.faults.trial import SEED, chosen
 
 KINDS = (CALL, STEP, FILE, LINE)
+
+pytestmark = pytest.mark.sampled
 
 
 def test_ctrl_c_at_any_moment_leaves_the_old_content_or_the_new_and_says_which(judge: Judge) -> None:

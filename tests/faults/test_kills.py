@@ -3,6 +3,8 @@
 import random
 import signal
 
+import pytest
+
 from tests.concurrency.checks import LONG
 from tests.faults.judge import Judge
 from tests.faults.moments import FILE, STATEMENT, STEP, TICK
@@ -10,6 +12,8 @@ from tests.faults.operations import DATABASE
 from tests.faults.trial import SEED, chosen, was_killed
 
 KINDS = (STATEMENT, TICK, STEP, FILE)
+
+pytestmark = pytest.mark.sampled
 
 
 def test_a_kill_at_any_moment_leaves_the_old_content_or_the_new(judge: Judge) -> None:

@@ -24,7 +24,7 @@ from tests.stateful.writes import WRITES
 from tests.support.postgres import EmptyDatabases
 
 SEEDS = 40 if LONG else 2
-EXAMPLES = 10
+EXAMPLES = 10 if LONG else 6
 """Per seed: Hypothesis makes its first ten afresh, and then mostly variations of those."""
 
 
@@ -71,6 +71,7 @@ def test_so_does_the_store_on_a_server(number: int, empty_databases: EmptyDataba
     run(store.Store, 2000 + number, EXAMPLES if LONG else 3, server=empty_databases)
 
 
+@pytest.mark.long
 def test_a_store_that_does_something_else_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     update = Notes.update
 

@@ -19,6 +19,8 @@ from tests.support.onehop import COUNT_FOR_SECONDS, Steps, can_write, opened, ot
 
 MODES = pytest.mark.parametrize("options", [{}, {"transaction_mode": "IMMEDIATE"}], ids=["sqlite3's", "immediate"])
 
+pytestmark = pytest.mark.sampled
+
 INSERT = text("INSERT INTO t (name) VALUES (:name)")
 SELECT = text("SELECT id FROM t")
 _names = count()

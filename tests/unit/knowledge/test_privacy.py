@@ -226,6 +226,7 @@ def test_no_search_finds_what_is_anothers_and_each_finds_what_it_should(
     assert KnowledgeMachine.searches - before > 50
 
 
+@pytest.mark.long
 def test_an_index_that_is_trusted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     read = KnowledgeEntryReads.visible
 
@@ -239,6 +240,7 @@ def test_an_index_that_is_trusted_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         run(1, 50, (Phase.generate,))
 
 
+@pytest.mark.long
 def test_a_change_that_drops_no_search_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "KNOWN_IN_PROJECT", lambda _: ())
     with pytest.raises(AssertionError):

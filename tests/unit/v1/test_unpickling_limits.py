@@ -22,7 +22,10 @@ from tests.unit.v1.record_bombs import RECORD_BOMBS
 TIME_ALLOWANCE = 3
 SIZE = 10_000_000 if LONG else bombs.FAST_LANE
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc"),
+    pytest.mark.sampled,
+]
 
 
 @pytest.fixture(scope="module")
