@@ -7,6 +7,7 @@ from typing import ClassVar
 from zlib import crc32
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL
 
 from tests.support.postgres import EmptyDatabases, fresh_database, running_server
@@ -14,6 +15,10 @@ from tests.support.postgres import EmptyDatabases, fresh_database, running_serve
 # A shell starts what it puts in the background deaf to Ctrl-C, and every process inherits that from its parent: the
 # programs that tests start and interrupt have to hear it, however the tests themselves were started.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# By default an example that takes a fifth of a second is a failure, and so is a pause of the machine in one.
+settings.register_profile("without a deadline", deadline=None)
+settings.load_profile("without a deadline")
 
 FEW_CASES = 5
 """So many cases are run without being chosen from."""

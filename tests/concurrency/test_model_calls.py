@@ -1,6 +1,7 @@
 """Many calls of a model at once: in their places, accounted each once, and nobody waits for anybody's computing."""
 
 import asyncio
+import gc
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -17,7 +18,7 @@ from socrates.llm.client import LLMClient
 from socrates.llm.demo.protocol import Answer, Drop, Failure, ModelRequest, Reply
 from socrates.llm.demo.server import ModelServer
 from tests.support.llm import a_briefing, fresh_lab
-from tests.support.model_server import OVERLOADED, ScriptedModel
+from tests.support.model_server import OVERLOADED, AtWork, ScriptedModel
 from tests.support.stores import fresh_store
 
 MANY = 200
@@ -48,9 +49,10 @@ async def test_two_hundred_calls_keep_to_their_places_and_are_accounted_each_onc
         number = int(request.user.split("call ")[1].split()[0])
         if number % 10 == 0:
             return Failure(400, "invalid_request_error", "no")
-        return Answer(f"answer to {number}", delay=0.04)
+        return Answer(f"answer to {number}")
 
-    async with fresh_lab(tmp_path, reply=reply, llm_concurrency=10) as lab:
+    model = AtWork(reply, seconds=0.04)
+    async with fresh_lab(tmp_path, reply=model, llm_concurrency=10) as lab:
 
         async def ask(number: int) -> str:
             try:
@@ -62,7 +64,7 @@ async def test_two_hundred_calls_keep_to_their_places_and_are_accounted_each_onc
         answers = await asyncio.gather(*(ask(number) for number in range(MANY)))
 
         assert answers == ["400" if n % 10 == 0 else f"answer to {n}" for n in range(MANY)]
-        assert 2 <= lab.server.most_at_once <= 10
+        assert 2 <= model.most <= 10
         rows = await lab.rows("ada")
         assert len({row.request_id for row in rows}) == len(rows) == MANY
         assert sum(row.success for row in rows) == MANY * 9 // 10
@@ -94,6 +96,7 @@ async def test_memory_does_not_grow_with_the_number_of_calls(tmp_path: Path) -> 
         for _ in range(3):
             await asyncio.gather(*(client.generate_response_async("hello " * 1000) for _ in range(20)))
         client.monitor.last.clear()
+        gc.collect()  # what only waits for it is no growth
         return tracemalloc.get_traced_memory()[0]
 
     with ModelServer(lambda _: Answer("word " * 1000), keep=1) as server:
@@ -114,7 +117,7 @@ async def test_memory_does_not_grow_with_the_number_of_calls(tmp_path: Path) -> 
 
 
 async def test_five_questions_take_as_long_as_one(tmp_path: Path) -> None:
-    async with fresh_lab(tmp_path, reply=lambda _: Answer("What for?", delay=0.2)) as lab:
+    async with fresh_lab(tmp_path, reply=lambda _: Answer("What for?", delay=1)) as lab:
         project = a_briefing("What will it be?", "A library", team={"ada": "lead"})
         await lab.client.generate_socratic_question_async(project, 0)  # loads the SDK
         began = time.perf_counter()
@@ -123,8 +126,8 @@ async def test_five_questions_take_as_long_as_one(tmp_path: Path) -> None:
                 group.create_task(lab.client.generate_socratic_question_async(project, number))
         seconds = time.perf_counter() - began
 
-        # Expected are 0.25 s (limit of llm-client, chapter 11: 0.5 s).
-        assert seconds < 1.25
+        # Expected are 1.05 s (llm-client, chapter 11, allows 0.5 s for answers of 0.2 s); one after another takes 5 s.
+        assert seconds < 4
 
 
 @pytest.mark.parametrize("asked", ["whole", "pieces", "failure", "timeout"])
@@ -140,8 +143,9 @@ async def test_no_call_but_the_first_blocks_the_event_loop(tmp_path: Path, asked
     async with fresh_lab(tmp_path, reply=model, llm_timeout=seconds, llm_max_retries=1) as lab:
         await lab.client.generate_response_async("hello")
 
-        async with heartbeat() as late:
-            for _ in range(3):
+        latest = []
+        for _ in range(3):
+            async with heartbeat() as late:
                 try:
                     if asked == "pieces":
                         async for _ in lab.client.stream_response_async("hello " * 5000):
@@ -150,6 +154,8 @@ async def test_no_call_but_the_first_blocks_the_event_loop(tmp_path: Path, asked
                         await lab.client.generate_response_async("hello " * 5000)
                 except LLMError:
                     assert asked in {"failure", "timeout"}
+            latest.append(max(late))
 
-        # Expected are a few ms (limit of llm-client, chapter 11: 20 ms).
-        assert max(late) < 0.1
+        # Expected are a few ms (limit of llm-client, chapter 11: 20 ms); a call that blocks does so each time, and a
+        # machine that is busy elsewhere now and then.
+        assert min(latest) < 0.1

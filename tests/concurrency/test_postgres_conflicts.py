@@ -50,7 +50,8 @@ async def test_a_deadlock_is_run_again(empty_databases: EmptyDatabases) -> None:
         await asyncio.gather(
             store.transact(crossing("a", "b", meeting, runs)), store.transact(crossing("b", "a", meeting, runs))
         )
-        assert runs.total() == 3, "one of the two was given up once"
+        # Once as a rule: who begins again may be faster than the other, and then they meet again.
+        assert runs.total() >= 3, "one of the two was given up"
         assert await stored(store) == {"a": ["a first", "b first"], "b": ["a first", "b first"]}
 
 
@@ -185,7 +186,7 @@ async def test_more_units_than_connections_are_told_in_time(empty_databases: Emp
 
 @pytest.mark.parametrize("place", ["unit", "read"])
 async def test_a_statement_that_takes_too_long_is_ended(empty_databases: EmptyDatabases, place: str) -> None:
-    async with libraries(empty_databases, statement_timeout=0.2) as (url, (store,)):
+    async with libraries(empty_databases, statement_timeout=2) as (url, (store,)):
         slow = text("SELECT pg_sleep(60)")
         began = time.monotonic()
         with pytest.raises(DatabaseError, match="statement_timeout"):  # noqa: PT012 - the unit is what raises

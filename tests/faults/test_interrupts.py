@@ -26,4 +26,5 @@ def test_ctrl_c_at_any_moment_leaves_the_old_content_or_the_new_and_says_which(j
 def test_ctrl_c_from_outside_leaves_the_old_content_or_the_new_and_says_which(judge: Judge) -> None:
     chance = random.Random(SEED)
     for _ in range(15 if LONG else 1):
-        judge.judge(judge.stage.run(after=chance.uniform(0, judge.seconds), signal=signal.SIGINT))
+        outcome = judge.stage.run(after=chance.uniform(0, judge.seconds), signal=signal.SIGINT)
+        judge.judge(outcome, may_break_into_python=True)

@@ -1,6 +1,7 @@
 """Other processes with knowledge bases, and Chroma servers, as tests see them."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -36,13 +37,27 @@ def killed(process: OtherProcess) -> list[dict[str, Any]]:
     return [json.loads(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
 
 
+def _free_port() -> int:
+    """A port that is free, and below those that the system gives out: Chroma takes a second or two until it has it.
+
+    Processes that look at the same time look in different places.
+    """
+    first = 20_000 + os.getpid() % 1_500 * 8
+    for port in range(first, first + 8):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
+    raise AssertionError("there is no free port")
+
+
 class ChromaServer:
     """A Chroma server of one directory, on a free port of this machine."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -40,6 +41,29 @@ class ScriptedModel:
         return self._fallback(request)
 
 
+class AtWork:
+    """A reply function that takes so many seconds for each reply of another, and counts how many it works on at once.
+
+    A server's own count goes on until the answer is sent, and a client that has it may be ahead with its next request.
+    """
+
+    def __init__(self, reply: Replier, seconds: float) -> None:
+        self.most = 0
+        self._reply = reply
+        self._seconds = seconds
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, request: ModelRequest) -> Reply:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(self._seconds)
+        with self._lock:
+            self._now -= 1
+        return self._reply(request)
+
+
 @contextmanager
 def serving(*script: Reply, by_task: Mapping[str, Reply] | None = None) -> Iterator[ModelServer]:
     """A server that gives the replies of `script`, then those of `by_task`, then the demo's answers."""
@@ -54,7 +78,7 @@ def message_with(mark: str = MARK, /, **blocks: str) -> str:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds; an error after five seconds, for what takes a few milliseconds."""
-    async with asyncio.timeout(5):
+    """Wait until it holds; an error after twenty seconds, for what takes a few milliseconds."""
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - it is told by the server's threads, which know no event of the loop
             await asyncio.sleep(0.01)

@@ -30,7 +30,7 @@ async def test_closing_loses_patience_with_a_listener_that_hangs_and_says_what_i
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     gate, heard = Gate(), Heard()
-    async with Emitter(close_timeout=0.05) as emitter:
+    async with Emitter(close_timeout=0.5) as emitter:
         emitter.on(NOTED, gate)
         emitter.on(NOTED, heard)
         for number in range(3):

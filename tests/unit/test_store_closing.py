@@ -45,7 +45,7 @@ async def test_closing_leaves_no_file_and_no_thread(tmp_path: Path, used: str) -
     assert companions(path) == set()
     for thread in threads() - before:
         await asyncio.to_thread(thread.join, 5)
-    assert threads() == before
+    assert threads() <= before
 
 
 def connections(database: str) -> int:
@@ -124,7 +124,7 @@ async def test_what_takes_longer_than_closing_may_fails_and_is_rolled_back(tmp_p
         assert stored(store) == ["before"]
     for thread in threads() - before:
         await asyncio.to_thread(thread.join, 5)
-    assert threads() == before
+    assert threads() <= before
 
 
 async def test_a_read_that_takes_longer_than_closing_may_is_interrupted(tmp_path: Path) -> None:

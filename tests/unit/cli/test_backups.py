@@ -112,13 +112,29 @@ def test_a_backup_does_not_overwrite(database: Path, backup: Path) -> None:
     assert sha256(backup) == before
 
 
+# The command, which stops before it looks at its copy: somebody has time to press Ctrl-C.
+HELD = """
+import sys, time
+looks = []
+def hold(event, arguments):
+    if event == "sqlite3.connect" and str(arguments[0]).endswith(".partial"):
+        looks.append(event)
+        if len(looks) == 2:
+            time.sleep(60)
+sys.addaudithook(hold)
+from socrates.cli.main import main
+main()
+"""
+
+
 def test_ctrl_c_leaves_no_half_backup(tmp_path: Path) -> None:
     path = tmp_path / "large.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE t (x)")
         numbers = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 10) "
         connection.execute(f"INSERT INTO t {numbers} SELECT zeroblob(1000000) FROM n")
-    process = subprocess.Popen([*COMMAND, "backup", path], stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    command = [sys.executable, "-c", HELD, "db", "backup", path]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
     while not list(tmp_path.glob("*.partial")):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)

@@ -2,11 +2,15 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from typer.testing import CliRunner, Result
 
 from socrates import sync
@@ -33,6 +37,22 @@ A_SESSION = {
     "users.subscription",
 }
 OF_A_PROJECT = {name for name in A_SESSION if name.startswith(("conv", "notes", "projects."))} - {"projects.for_user"}
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A statement takes a millisecond and all else next to nothing: a pause of the machine would make a hit slow."""
+    sent: list[str] = []
+    looks = count()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    passed = SimpleNamespace(perf_counter=lambda: len(sent) / 1_000 + next(looks) / 1_000_000)
+    monkeypatch.setattr("socrates.cli.cache.time", passed)
+    yield
+    event.remove(Engine, "before_cursor_execute", note)
 
 
 def cache_stats(*arguments: object) -> Result:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,19 @@ from tests.support.v1_files import V1File
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 LONG_AGO = NOON - timedelta(days=30)
+
+
+class AtNoon(datetime):
+    """The day of `NOON` does not end while the tests run."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return NOON.astimezone(tz)
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socrates.cli.usage.datetime", AtNoon)
 
 
 def usage(*arguments: object) -> Result:

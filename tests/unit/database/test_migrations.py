@@ -150,8 +150,10 @@ async def test_other_threads_make_schemas_while_an_event_loop_runs(tmp_path: Pat
 
 def test_processes_that_start_at_once_share_one_file(tmp_path: Path) -> None:
     path = tmp_path / "projects.db"
+    # They wait for one another for longer than usual: on a machine that does much else each takes its time.
     code = (
-        "import sys, pathlib; from socrates.database.migrations import create_schema as c; c(pathlib.Path(sys.argv[1]))"
+        "import sys, pathlib; from socrates.cli import migrating; migrating._LOCK_SECONDS = 60;"
+        " from socrates.database.migrations import create_schema as c; c(pathlib.Path(sys.argv[1]))"
     )
     processes = [
         subprocess.Popen(

@@ -28,11 +28,11 @@ async def test_waits_until_the_lock_is_free(tmp_path: Path, options: dict[str, A
     async with opened(tmp_path / "x.db", busy_patience=30, **options, **NO_WAIT_IN_SQLITE) as engine:
         await _insert(engine, "first")
         with write_lock(tmp_path / "x.db") as other:
-            asyncio.get_running_loop().call_later(0.5, other.rollback)
             start = perf_counter()
+            asyncio.get_running_loop().call_later(0.5, other.rollback)
             await _insert(engine, "second")
             waited = perf_counter() - start
-        assert 0.4 < waited < 5
+        assert 0.4 < waited < 15
         async with engine.connect() as connection:
             assert (await connection.scalars(text("SELECT name FROM t"))).all() == ["first", "second"]
 
@@ -59,7 +59,7 @@ async def test_gives_up_when_patience_ends(tmp_path: Path) -> None:
             start = perf_counter()
             with pytest.raises(exc.OperationalError, match="database is locked"):
                 await _insert(engine, "second")
-            assert 0.2 <= perf_counter() - start < 2
+            assert 0.2 <= perf_counter() - start < 5
         await _insert(engine, "third")
 
 

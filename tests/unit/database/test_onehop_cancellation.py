@@ -126,7 +126,7 @@ async def test_cancelled_at_any_await(tmp_path: Path, scenario: Any, options: di
         reached = await _run(tmp_path / "x.db", scenario, (first,), **options)
         for second in _once_more(first, reached):
             await _run(tmp_path / "x.db", scenario, (first, second), **options)
-    for _ in range(100):
+    for _ in range(1000):
         if len(_workers()) <= before:
             break
         await asyncio.sleep(0.02)
@@ -148,7 +148,7 @@ async def test_a_long_statement_is_interrupted(tmp_path: Path, options: dict[str
         with pytest.raises(TimeoutError):
             await count_for_seconds()
         # Expected are 0.1 seconds; the statement would take five or more.
-        assert perf_counter() - start < 0.1 + 0.5
+        assert perf_counter() - start < 2.5
         assert can_write(tmp_path / "x.db")
         await _insert_and_commit(engine)
 
@@ -177,7 +177,8 @@ async def test_waiting_for_another_process_can_be_cancelled(tmp_path: Path) -> N
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1):
                     await _insert_and_commit(engine)
-            assert perf_counter() - start < 0.1 + 0.5
+            # Expected are 0.1 seconds; its patience is 30.
+            assert perf_counter() - start < 10
         await _insert_and_commit(engine)
 
 

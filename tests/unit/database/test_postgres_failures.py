@@ -19,7 +19,7 @@ from socrates.errors import (
     SocratesError,
 )
 from socrates.store import Store, UnitOfWork
-from tests.support.postgres import EmptyDatabases, execute
+from tests.support.postgres import EmptyDatabases, execute, query
 from tests.support.stores import fresh_store, on_postgres
 
 pytestmark = pytest.mark.postgres
@@ -221,10 +221,15 @@ async def test_a_schema_that_changes_under_a_prepared_statement_is_told_once(sto
 
 
 async def test_an_idle_unit_that_the_server_ends_is_told(store: Store) -> None:
+    url = store._engines.writer.url.render_as_string(hide_password=False)
     with pytest.raises(DatabaseError, match="connection to the database was lost"):  # noqa: PT012 - the unit is what raises
         async with store.begin() as unit:
+            ((server,),) = await unit.projects._rows(text("SELECT pg_backend_pid()"))
             await unit.projects._session.run(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
-            await asyncio.sleep(0.5)
+            async with asyncio.timeout(20):
+                while query(url, "SELECT 1 FROM pg_stat_activity WHERE pid = $1", server):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
             await unit.projects.count_owned("ada")
     assert await store.projects.count_owned("ada") == 0
 

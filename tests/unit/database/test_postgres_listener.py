@@ -17,6 +17,9 @@ pytestmark = pytest.mark.postgres
 CHANNEL = "of_this_test"
 PATIENCE = 20.0
 
+HEARTBEAT = 1.5
+"""Seconds, in which even a machine that does much else answers."""
+
 
 class Wire:
     """A relay in front of the server, on which connections fall silent and stay open."""
@@ -96,13 +99,13 @@ async def test_a_connection_that_falls_silent_is_noticed_and_made_again(empty_da
     with empty_databases.lent() as url:
         async with Wire(url) as wire:
             listener = Listener(
-                wire.connect(), CHANNEL, told.append, lambda: forgotten.append(listener.is_listening), heartbeat=0.3
+                wire.connect(), CHANNEL, told.append, lambda: forgotten.append(listener.is_listening), HEARTBEAT
             )
             await listener.open()
-            await asyncio.sleep(1)
+            await asyncio.sleep(2.5 * HEARTBEAT)
             assert (listener.is_listening, forgotten) == (True, [False])
             wire.silent.set()
-            await asyncio.wait_for(until(lambda: not listener.is_listening), 5 * 2 * 0.3)
+            await asyncio.wait_for(until(lambda: not listener.is_listening), 5 * 2 * HEARTBEAT)
             execute(url, f"NOTIFY {CHANNEL}, 'unheard'")
             wire.silent.clear()
             await eventually(lambda: listener.is_listening)

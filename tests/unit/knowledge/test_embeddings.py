@@ -49,7 +49,7 @@ async def test_documents_are_computed_once_and_a_restart_computes_nothing(tmp_pa
 
 
 async def test_what_several_miss_at_the_same_time_is_computed_once(tmp_path: Path) -> None:
-    embedder = WordEmbedder(pause=0.02)
+    embedder = WordEmbedder(pause=0.5)  # so long that all have looked by then for what is stored
     async with fresh_store(tmp_path) as store:
         embeddings = Embeddings(store, embedder)
         await asyncio.gather(

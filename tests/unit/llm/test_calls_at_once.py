@@ -75,7 +75,7 @@ async def test_who_leaves_before_the_end_of_a_stream_is_charged_for_what_came(tm
 
 
 async def test_a_call_that_outlives_its_client_is_not_tried_again(tmp_path: Path) -> None:
-    busy = Failure(529, "overloaded_error", "busy", retry_after=0.3)
+    busy = Failure(529, "overloaded_error", "busy", retry_after=1.5)
     async with fresh_lab(tmp_path, busy, settings={"close_timeout": 0.05}) as lab:
         asked = asyncio.create_task(lab.client.generate_response_async("hello"))
         async with asyncio.timeout(10):

@@ -153,7 +153,7 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for() -> None:
 
 
 async def test_a_stream_may_take_long_as_long_as_each_step_is_in_time() -> None:
-    async with claude_at(Answer(LONG, delay_between=0.1), seconds=0.5) as (claude, _):
+    async with claude_at(Answer(LONG, delay_between=0.25), seconds=1.5) as (claude, _):
         *_, last = await streamed(claude)
 
     assert isinstance(last, Completion)

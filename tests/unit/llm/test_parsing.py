@@ -89,13 +89,13 @@ HUGE = [
 
 @pytest.mark.parametrize("text", HUGE, ids=lambda text: f"{text[:8]!r}")
 def test_a_million_characters_of_anything_take_no_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for kind in (dict, list):
         with pytest.raises(LLMError, match="holds no JSON"):
             parse_json(text, kind)
     with pytest.raises(LLMError):
         read_as(Verdicts, text)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize("text", ['[{"goals": ["a"]}]', "[1]", "5", '"{}"', "null", "true", "", "no idea"])

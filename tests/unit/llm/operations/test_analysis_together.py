@@ -13,7 +13,7 @@ from socrates.llm.conflicts import NoVerdict
 from socrates.llm.demo.answers import demo_reply
 from socrates.llm.demo.protocol import Answer, Drop, Failure, ModelRequest, Raw, Reply
 from tests.support.llm import a_briefing, fresh_lab
-from tests.support.model_server import OVERLOADED, until
+from tests.support.model_server import OVERLOADED, AtWork, until
 
 INSIGHTS = Insights(
     goals=("Sell a subscription",),
@@ -58,11 +58,10 @@ async def test_the_checks_run_at_the_same_time(tmp_path: Path) -> None:
 
 
 async def test_no_more_of_them_than_there_are_places(tmp_path: Path) -> None:
-    async with fresh_lab(
-        tmp_path, reply=lambda _: Answer('{"has_conflict": false}', delay=0.05), llm_concurrency=2
-    ) as lab:
+    model = AtWork(lambda _: Answer('{"has_conflict": false}'), seconds=0.2)
+    async with fresh_lab(tmp_path, reply=model, llm_concurrency=2) as lab:
         await lab.client.detect_conflicts_async(PROJECT, INSIGHTS)
-    assert lab.server.most_at_once == 2
+    assert model.most == 2
     assert len(lab.server.requests) == len(CHECKS)
 
 

@@ -162,7 +162,7 @@ async def test_what_breaks_in_the_middle_is_raised_and_not_sent_again(
     tmp_path: Path, kind: str, reply: Reply, error_type: LLMErrorType
 ) -> None:
     read: list[str] = []
-    async with fresh_lab(tmp_path, reply, llm_timeout=0.5 if reply is SLOW else 30, llm_concurrency=1) as lab:
+    async with fresh_lab(tmp_path, reply, llm_timeout=1.5 if reply is SLOW else 30, llm_concurrency=1) as lab:
         with pytest.raises(LLMError) as raised:
             await read_into(read, STREAMS[kind](lab.client))
         assert len(lab.server.requests) == 1
@@ -196,12 +196,12 @@ async def test_what_fails_for_ever_is_raised_before_the_first_piece(tmp_path: Pa
 
 
 async def test_a_reader_may_take_longer_than_the_model(tmp_path: Path) -> None:
-    async with fresh_lab(tmp_path, LONG, llm_timeout=0.3) as lab:
+    async with fresh_lab(tmp_path, LONG, llm_timeout=1) as lab:
         texts = []
         async for piece in STREAMS["code"](lab.client):
             texts.append(piece.text)
             if len(texts) in {1, 3}:
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(1.3)
         (row,) = await lab.rows()
     assert "".join(texts) == LONG.text
     assert row.success

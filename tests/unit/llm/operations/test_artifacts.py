@@ -185,7 +185,7 @@ async def test_a_failure_is_raised_told_and_accounted_once(
 
 async def test_no_answer_in_time(tmp_path: Path) -> None:
     late = Answer("late", delay=30)
-    async with fresh_lab(tmp_path, reply=lambda _: late, llm_timeout=0.2, llm_max_retries=1) as lab:
+    async with fresh_lab(tmp_path, reply=lambda _: late, llm_timeout=1, llm_max_retries=1) as lab:
         found = await asyncio.gather(*(ask(lab.client, a_briefing()) for ask in ALL.values()), return_exceptions=True)
         rows = await lab.rows()
     assert [error.error_type for error in found if isinstance(error, LLMError)] == ["TIMEOUT"] * len(ALL)
@@ -209,10 +209,10 @@ async def test_a_call_is_sent_again_after_what_may_pass(tmp_path: Path, kind: st
 async def test_an_artifact_may_take_longer_in_all_than_a_piece_may(tmp_path: Path) -> None:
     text = "A line of 48 characters, which is one piece; so.\n" * 11
     loop = asyncio.get_running_loop()
-    async with fresh_lab(tmp_path, Answer(text, delay_between=0.1), llm_timeout=0.6) as lab:
+    async with fresh_lab(tmp_path, Answer(text, delay_between=0.2), llm_timeout=1.5) as lab:
         began = loop.time()
         result = await lab.client.generate_artifact_async(a_briefing())
-    assert loop.time() - began > 0.9
+    assert loop.time() - began > 1.5
     assert result.value.text == text
     assert lab.server.requests[0].stream
 

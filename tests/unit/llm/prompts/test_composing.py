@@ -79,8 +79,8 @@ def test_the_only_one_that_is_too_long_is_cut_and_the_others_stay_whole() -> Non
 
 @pytest.mark.parametrize("rank", list(Rank))
 def test_the_time_it_takes_grows_no_faster_than_the_data(rank: Rank) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
 
     composed(Section("messages", ("a",) * 300_000, rank), subject("answer", "x" * 10_000_000))
 
-    assert time.perf_counter() - began < 4  # it took 8 s when each message was taken off the front of a list
+    assert time.thread_time() - began < 4  # it took 8 s when each message was taken off the front of a list
