@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from socrates.database.urls import file_uri
 from socrates.errors import MigrationError, SchemaError
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+_SCRIPT_SECONDS = 0.05
+"""How long the script waits for somebody who has the file; Alembic waits longer, and knows what to say then."""
 
 # Alembic hands env.py its context through a global, so two threads that ran it at once would get each other's.
 _one_at_a_time = threading.RLock()
@@ -67,10 +72,42 @@ def create_schema(path: Path) -> None:
     Prints nothing, makes no backup, and knows no other database than `path`, whatever the environment names. Does
     nothing when another process has just done the same. Raises, and leaves the file as it was: NotRecognisedError for
     a v1 file, which is never upgraded without its owner, and for a database with other tables; SchemaError for one at
-    another revision; MigrationError when the file cannot be made or used.
+    another revision; MigrationError when the file cannot be made or used. A missing file may then be there, empty.
     """
-    # Absolute, so that no path can be taken for a URL, for memory or for somebody's home.
-    _make_schema(str(path), {"options": {"url": str(path.absolute())}, "only_new": True})
+    if not _made_by_script(path):
+        # Absolute, so that no path can be taken for a URL, for memory or for somebody's home.
+        _make_schema(str(path), {"options": {"url": str(path.absolute())}, "only_new": True})
+
+
+def _made_by_script(path: Path) -> bool:
+    """Make the schema by the script of what the revisions together leave; tell whether that was done.
+
+    It takes some milliseconds, where loading Alembic alone takes 300. Anything but an empty file is left to Alembic,
+    and so is a failure: what stands in the way stands in Alembic's too, which has the words for it.
+    """
+    if not path.parent.is_dir() or path.is_dir() or (path.exists() and path.stat().st_size):
+        return False
+    uri = f"{file_uri(path.absolute())}?mode=rwc"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=_SCRIPT_SECONDS, isolation_level=None)) as connection:
+            return _run_script(connection)
+    except sqlite3.Error:
+        return False
+
+
+def _run_script(connection: sqlite3.Connection) -> bool:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+            return False  # another process has made it since we looked
+        for statement in (directory() / "head.sqlite.sql").read_text(encoding="utf-8").split(";\n"):
+            connection.execute(statement)
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (head_revision(),))
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return True
 
 
 def create_schema_on_server(url: URL, lock_timeout: float) -> None:

@@ -16,6 +16,9 @@ from socrates.database.migrations import create_schema, current_revision, requir
 from socrates.database.urls import file_uri
 from socrates.errors import BusyError, ConfigurationError, DatabaseError, NotRecognisedError
 
+_POLL_SECONDS = 0.005
+"""Between two looks at the lock file. To make the schema takes about so long; filelock's own pause is ten times it."""
+
 
 def make_ready(path: Path, lock_timeout: float) -> None:
     """Give a missing or empty file its schema, and have the file in WAL mode. Blocks; run it in a thread.
@@ -28,7 +31,7 @@ def make_ready(path: Path, lock_timeout: float) -> None:
         if _is_ready(path, lock_timeout):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock", timeout=lock_timeout):
+        with FileLock(f"{path}.lock", timeout=lock_timeout, poll_interval=_POLL_SECONDS):
             if not _is_ready(path, lock_timeout):
                 _prepare(path, lock_timeout)
     except Timeout as error:

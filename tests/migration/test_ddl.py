@@ -1,11 +1,15 @@
 """The revisions together create what the models say, and both are what the snapshots show.
 
+New SQLite files are made from alembic/head.sqlite.sql, which is what the revisions leave, word for word.
+
 After a wanted change run `SOCRATES_UPDATE_SNAPSHOTS=1 python -m pytest tests/migration/test_ddl.py` and read
 the difference before committing it.
 """
 
 import importlib.util
 import os
+import sqlite3
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -15,9 +19,12 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
+from socrates.database.migrations import create_schema
 from socrates.models import Base
+from tests.support.migrate import upgrade
 
 REVISIONS = Path(__file__).parents[2] / "alembic" / "versions"
+NEW_FILE = REVISIONS.parent / "head.sqlite.sql"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
@@ -91,6 +98,40 @@ def test_ddl_is_that_of_the_snapshot(revisions: list[ModuleType], dialect: str) 
         f"the schema of {dialect} has changed; if it should, run this test with"
         " SOCRATES_UPDATE_SNAPSHOTS=1 and commit the new snapshot"
     )
+
+
+def test_the_script_of_new_files_is_what_the_revisions_leave(tmp_path: Path) -> None:
+    assert upgrade(tmp_path / "upgraded.db").status == 0
+    with closing(sqlite3.connect(tmp_path / "upgraded.db")) as connection:
+        left = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid").fetchall()
+        holding = [line for line in connection.iterdump() if line.startswith("INSERT")]
+    script = "".join(f"{sql};\n" for (sql,) in left)
+    if os.environ.get("SOCRATES_UPDATE_SNAPSHOTS") == "1":
+        NEW_FILE.write_text(script, encoding="utf-8")
+
+    assert script == NEW_FILE.read_text(encoding="utf-8"), (
+        "new files would not be what upgraded ones are; run this test with SOCRATES_UPDATE_SNAPSHOTS=1 and commit"
+        f" {NEW_FILE}"
+    )
+    assert len(holding) == 1, "and the script's only row is the revision"
+
+
+def test_a_new_file_is_what_an_upgraded_one_is(tmp_path: Path) -> None:
+    create_schema(tmp_path / "new.db")
+    upgrade(tmp_path / "upgraded.db")
+    new, upgraded = (whole(tmp_path / name) for name in ("new.db", "upgraded.db"))
+    assert new == upgraded
+
+
+def whole(path: Path) -> list[object]:
+    """All that a file holds: its objects, its rows, and what its header says."""
+    with closing(sqlite3.connect(path)) as connection:
+        pragmas = ("page_size", "encoding", "auto_vacuum", "user_version", "application_id", "page_count")
+        return [
+            connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall(),
+            list(connection.iterdump()),
+            [connection.execute(f"PRAGMA {name}").fetchone() for name in pragmas],
+        ]
 
 
 def compiled_ddl(revisions: list[ModuleType], dialect: str) -> str:
