@@ -7,7 +7,7 @@ building one and finding it in SQLAlchemy's cache takes as long as running it. T
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, make_dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, Generic, TypeVar, cast
@@ -38,7 +38,7 @@ class Mapper(Generic[ViewT]):
     """
 
     def __init__(self, view: type[ViewT], entity: type[Base]) -> None:
-        self._view = view
+        self._build = builder(view)
         self.columns: list[InstrumentedAttribute[Any]] = [
             getattr(entity, field.name)
             for field in fields(view)  # type: ignore[arg-type]
@@ -51,11 +51,28 @@ class Mapper(Generic[ViewT]):
 
     def __call__(self, row: Sequence[Any]) -> ViewT:
         if not self._frozen:
-            return self._view(*row)
+            return self._build(*row)
         values = list(row)
         for place, frozen in self._frozen:
             values[place] = frozen(values[place])
-        return self._view(*values)
+        return self._build(*values)
+
+
+def builder(view: type[ViewT]) -> Callable[..., ViewT]:
+    """What makes a view from the values of its fields, in their order, at a quarter of the price of calling it.
+
+    A frozen dataclass sets each of its fields by a call, which is most of what a list of rows costs. Here a class with
+    the same slots that is not frozen takes the values, and its object becomes a view.
+    """
+    names = [field.name for field in fields(view)]  # type: ignore[arg-type]
+    draft: Any = make_dataclass(f"{view.__name__}Draft", names, slots=True, eq=False, repr=False)
+
+    def build(*values: Any) -> ViewT:
+        made = draft(*values)
+        made.__class__ = view
+        return cast(ViewT, made)
+
+    return build
 
 
 def _freeze_dict(value: dict[Any, Any] | None) -> FrozenDict:

@@ -1,7 +1,7 @@
 """What all repositories share."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, column, delete, insert, select, text, update
 
+from socrates import views
 from socrates.database.misfits import refuse_misfits
 from socrates.errors import (
     AlreadyExistsError,
@@ -22,6 +23,7 @@ from socrates.models import CategoryScore, Project, ProjectRequirement, TeamMemb
 from socrates.repositories.base import (
     Mapper,
     Repository,
+    builder,
     now,
     only_known,
     positive,
@@ -35,7 +37,7 @@ REQUIREMENTS = table(ProjectRequirement)
 ADD = insert(REQUIREMENTS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Skilled:
     """Some of a member, in another order than the table's."""
 
@@ -267,3 +269,19 @@ async def test_a_damaged_record_is_said_to_be_one(damaged: str, tmp_path: Path) 
 @pytest.mark.parametrize(("name", "damaged"), [("extra", "{"), ("created_at", "soon")])
 async def test_a_record_of_what_its_column_cannot_hold_is_damaged(name: str, damaged: str, tmp_path: Path) -> None:
     await damaged_is_told(tmp_path, name, damaged)
+
+
+VIEWS = [view for view in vars(views).values() if is_dataclass(view)]
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_a_view_that_is_built_is_what_its_class_makes(view: type) -> None:
+    values = [object() for _ in fields(view)]
+    built = builder(view)(*values)
+    assert type(built) is view
+    assert built == view(*values)
+    assert hash(built) == hash(view(*values))
+    with pytest.raises(FrozenInstanceError):
+        setattr(built, fields(view)[0].name, 1)
+    with pytest.raises(TypeError):
+        builder(view)(*values, "one more")
