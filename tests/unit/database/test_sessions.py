@@ -1,6 +1,8 @@
 """The sessions below the store: what they commit, and that reads need no transaction."""
 
 import asyncio
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from socrates.database.sessions import ReadSession, write_session
 from socrates.database.sqlite_engines import SQLiteEngines, open_engines
 from socrates.database.turns import Turns
 from socrates.errors import ClosedError, InvalidValueError
+from socrates.models import User
 from tests.concurrency.checks import DRIVERS, assert_unlocked
 from tests.support.migrate import value
 from tests.support.stores import fresh_file
@@ -40,6 +43,38 @@ async def test_a_write_session_rolls_back_on_any_exception(engines: SQLiteEngine
                 raise error
         assert_unlocked(engines.path)
     assert value(engines.path, "SELECT version_num FROM alembic_version") != "x"
+    await engines.dispose()
+
+
+MARK = text("UPDATE alembic_version SET version_num = :mark")
+MARKS = "SELECT version_num FROM alembic_version"
+
+
+@pytest.mark.parametrize("ways", [("run", "execute"), ("execute", "run"), ("run", "execute", "run")], ids="-".join)
+async def test_the_sessions_own_way_and_the_short_one_are_one_transaction(
+    engines: SQLiteEngines, ways: tuple[str, ...]
+) -> None:
+    before = value(engines.path, MARKS)
+    for outcome in (ValueError, None):
+        with pytest.raises(outcome) if outcome else nullcontext():
+            async with write_session(engines.write_session()) as session:
+                for number, way in enumerate(ways):
+                    seen = (await getattr(session, way)(text(MARKS))).scalar()
+                    assert seen == (str(number - 1) if number else before)
+                    await getattr(session, way)(MARK, {"mark": str(number)})
+                    assert value(engines.path, MARKS) == before
+                if outcome:
+                    raise outcome
+        assert value(engines.path, MARKS) == (before if outcome else str(len(ways) - 1))
+        assert_unlocked(engines.path)
+    await engines.dispose()
+
+
+async def test_entities_are_stored_with_what_the_short_way_wrote(engines: SQLiteEngines) -> None:
+    async with write_session(engines.write_session()) as session:
+        await session.run(MARK, {"mark": "x"})
+        session.add(User(username="ada", passcode_hash="", created_at=datetime.now(UTC)))
+    assert (value(engines.path, MARKS), value(engines.path, "SELECT username FROM users")) == ("x", "ada")
     await engines.dispose()
 
 
