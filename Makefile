@@ -8,6 +8,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The build for CPUs: what sentence-transformers would take by itself comes with gigabytes for graphics cards.
 TORCH := torch==2.13.0
 BENCH := $(BIN)/python -m pytest tests/performance -o python_files='bench_*.py' --benchmark-quiet
+COVERAGE := build/coverage.json
+# Slipcover, because coverage.py's tracer makes the tests half as long again on Python 3.11. It says of the newest pytest
+# that it cannot measure the tests themselves, which nobody asks it to.
+MEASURED := $(BIN)/python -W "ignore:Unable to activate pytest branch:RuntimeWarning" \
+	-m slipcover --branch --source socrates --json --out $(COVERAGE)
 SAMPLE := tests/support/v1_samples/nine-tables.db
 
 # Where it is set, every process that a test starts compiles what it imports anew.
@@ -39,8 +44,10 @@ run: $(CORE) ## Upgrade a database that v1 wrote, check it, and walk through it
 	$(BIN)/socrates db show build/run/projects.db
 	$(BIN)/socrates tour ibex build/run/projects.db
 
-test: $(FULL) ## Run all tests
-	$(BIN)/python -m pytest -n 2
+test: $(FULL) ## Run all tests, and tell how much of the code they reach
+	@mkdir -p build
+	$(MEASURED) -m pytest -n 3
+	$(BIN)/python -m tests.coverage $(COVERAGE) --at-least 90
 
 test-long: $(FULL) ## The same campaigns with larger numbers
 	SOCRATES_LONG=1 $(BIN)/python -m pytest -n 2 -m ""

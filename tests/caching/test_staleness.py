@@ -19,7 +19,7 @@ from tests.support.postgres import EmptyDatabases
 
 EXAMPLES, STEPS = 10, 50
 PHASES = (Phase.generate, Phase.shrink)
-SEEDS = 170 if LONG else 2
+SEEDS = 170 if LONG else 1
 
 
 @pytest.fixture(scope="module")

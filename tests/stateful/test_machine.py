@@ -23,7 +23,7 @@ from tests.stateful.values import WORLDS
 from tests.stateful.writes import WRITES
 from tests.support.postgres import EmptyDatabases
 
-SEEDS = 40 if LONG else 2
+SEEDS = 40 if LONG else 1
 EXAMPLES = 10 if LONG else 6
 """Per seed: Hypothesis makes its first ten afresh, and then mostly variations of those."""
 

@@ -9,6 +9,7 @@ from tests.dialect import compare
 PART = "InsertBehavior or Returning or RowCount or ServerSideCursors or IsolationLevel or LastrowId or ExceptionTest"
 
 
+@pytest.mark.long
 def test_part_of_the_suite_goes_as_with_the_stock_driver(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = compare.main(["-k", PART, "--installed-only", "--directory", str(tmp_path)])
     said = capsys.readouterr().out

@@ -4,6 +4,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 HIDE = """
 import sys
 from importlib.machinery import PathFinder
@@ -89,6 +91,7 @@ def test_without_the_models_library_the_first_text_says_what_to_install() -> Non
     assert "pip install 'socrates[knowledge]'" in run(EMBED, "sentence_transformers")
 
 
+@pytest.mark.long
 def test_with_the_packaged_model_nobody_asks_the_network_and_nothing_is_printed() -> None:
     quiet = "import os, sys; os.environ.pop('HF_HUB_OFFLINE', None); sys.stderr = sys.stdout\n"
     assert run(quiet + UNREACHABLE + EMBED).strip() == "(1, 384)"

@@ -306,6 +306,7 @@ async def test_ten_megabytes_do_not_hold_up_the_event_loop(tmp_path: Path) -> No
         assert min(pauses) < 0.5, pauses
 
 
+@pytest.mark.long
 async def test_an_uploaded_document_is_found_by_meaning(tmp_path: Path, real_embedder: object) -> None:
     async with fresh_knowledge(tmp_path, "library", embedder=Lent(real_embedder)) as (_, knowledge):
         await knowledge.documents.upload("library", "ada", "cook.txt", "Boil the noodles in salted water.")
