@@ -18,7 +18,7 @@ SAMPLE := tests/support/v1_samples/nine-tables.db
 # Where it is set, every process that a test starts compiles what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test test-long dialect-suite bench bench-large bench-quick lint format clean
+.PHONY: help install run test test-long dialect-suite bench bench-large bench-quick baseline lint format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ bench-large: $(FULL) ## Growth to 1,000,000 projects on both engines; takes some
 
 bench-quick: $(FULL) ## Only see that the bench runs
 	$(BENCH) --quick --bench-report=build/bench/quick.json
+
+baseline: $(FULL) ## Show how the regression scenarios differ from their baseline; WRITE=--write takes that over
+	$(BIN)/python -m tests.regression.record $(WRITE)
 
 lint: $(FULL) ## Lint, types, layers
 	$(BIN)/ruff check .
