@@ -13,12 +13,13 @@ COVERAGE := build/coverage.json
 # that it cannot measure the tests themselves, which nobody asks it to.
 MEASURED := $(BIN)/python -W "ignore:Unable to activate pytest branch:RuntimeWarning" \
 	-m slipcover --branch --source socrates --json --out $(COVERAGE)
+SOAK_MINUTES ?= 10
 SAMPLE := tests/support/v1_samples/nine-tables.db
 
 # Where it is set, every process that a test starts compiles what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test test-long dialect-suite bench bench-large bench-quick baseline lint format clean
+.PHONY: help install run test test-long dialect-suite bench bench-large bench-quick soak baseline lint format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +64,9 @@ bench-large: $(FULL) ## Growth to 1,000,000 projects on both engines; takes some
 
 bench-quick: $(FULL) ## Only see that the bench runs
 	$(BENCH) --quick --bench-report=build/bench/quick.json
+
+soak: $(FULL) ## Fifty people at work for SOAK_MINUTES (10), and what grows meanwhile; writes build/bench/soak.json
+	$(BIN)/python -m tests.load.soak --minutes $(SOAK_MINUTES)
 
 baseline: $(FULL) ## Show how the regression scenarios differ from their baseline; WRITE=--write takes that over
 	$(BIN)/python -m tests.regression.record $(WRITE)
