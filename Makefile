@@ -14,15 +14,19 @@ COVERAGE := build/coverage.json
 MEASURED := $(BIN)/python -W "ignore:Unable to activate pytest branch:RuntimeWarning" \
 	-m slipcover --branch --source socrates --json --out $(COVERAGE)
 SOAK_MINUTES ?= 10
+PEERS := .venv-peers
+PEERS_FULL := $(PEERS)/.full
+BENCH_PEERS := $(BIN)/python -m tests.performance.peers.run --peers $(PEERS)/bin/python
 SAMPLE := tests/support/v1_samples/nine-tables.db
 
 # Where it is set, every process that a test starts compiles what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test test-long dialect-suite bench bench-large bench-quick soak baseline lint format clean
+.PHONY: help install run test test-long dialect-suite bench bench-large bench-quick bench-peers bench-peers-quick
+.PHONY: soak baseline lint format clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 install: $(FULL) ## Make .venv with everything
 
@@ -56,7 +60,7 @@ test-long: $(FULL) ## The same campaigns with larger numbers
 dialect-suite: $(FULL) ## SQLAlchemy's own dialect suite on our SQLite driver and the stock one, on 2.0 and 2.1
 	$(BIN)/python -m tests.dialect.compare
 
-bench: $(FULL) ## Measure beside v1; writes build/bench/report.json
+bench: $(FULL) ## Measure beside v1; writes build/bench/report.json and a page, report.html
 	$(BENCH)
 
 bench-large: $(FULL) ## Growth to 1,000,000 projects on both engines; takes some GB of disk
@@ -67,6 +71,18 @@ bench-quick: $(FULL) ## Only see that the bench runs
 
 soak: $(FULL) ## Fifty people at work for SOAK_MINUTES (10), and what grows meanwhile; writes build/bench/soak.json
 	$(BIN)/python -m tests.load.soak --minutes $(SOAK_MINUTES)
+
+# Apart from ours, whose versions the peers' packages must not decide.
+$(PEERS_FULL): tests/performance/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+bench-peers: $(FULL) $(PEERS_FULL) ## The same conversation work by ours and by what one would take instead
+	$(BENCH_PEERS)
+
+bench-peers-quick: $(FULL) $(PEERS_FULL) ## Only see that it runs
+	$(BENCH_PEERS) --quick --report build/bench/peers-quick.json
 
 baseline: $(FULL) ## Show how the regression scenarios differ from their baseline; WRITE=--write takes that over
 	$(BIN)/python -m tests.regression.record $(WRITE)
@@ -82,4 +98,4 @@ format: $(FULL) ## Format the code
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what the targets above made
-	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
+	rm -rf build dist $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks

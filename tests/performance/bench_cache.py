@@ -24,6 +24,8 @@ from tests.support.migrate import REPOSITORY
 from tests.support.postgres import EmptyDatabases
 from tests.support.v1_database import V1Database
 
+pytestmark = pytest.mark.usefixtures("one_core")
+
 OpenStore = Callable[..., Store]
 
 HIT = 10e-6

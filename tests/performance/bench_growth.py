@@ -21,12 +21,15 @@ from tests.performance.compare import Side, Versus
 from tests.performance.datasets import ADA
 from tests.performance.opening import UNCACHED
 from tests.performance.reads import Read
+from tests.performance.spending import spent
 from tests.performance.targets import GrowthUnder, NoTarget
 from tests.support.postgres import fresh_database, running_server
 from tests.support.stores import counted, fresh_file
 
-SIZES, QUICK_SIZES, LARGE_SIZES = (1_000, 10_000, 100_000), (50, 200), (1_000, 10_000, 100_000, 1_000_000)
-"""Projects of other people."""
+pytestmark = pytest.mark.usefixtures("one_core")
+
+SIZES, QUICK_SIZES, LARGE_SIZES = (1_000, 5_000, 20_000, 100_000), (50, 100, 200, 400), (1_000, 10_000, 100_000, 10**6)
+"""Projects of other people: four sizes or more, so that a slope between two of them is not taken for the whole."""
 
 USUAL = 107
 """Projects in all, of which 25 are ada's, where the engines are compared."""
@@ -118,7 +121,7 @@ def stores(opened: Opened, engine: str, sizes: tuple[int, ...]) -> dict[int, Sto
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_growth(versus: Versus, stores: dict[int, Store], engine: str, name: str) -> None:
+def test_growth(versus: Versus, stores: dict[int, Store], sizes: tuple[int, ...], engine: str, name: str) -> None:
     what, call = CALLS[name]
     versus.growth(
         id=f"growth-{name}-{engine}",
@@ -126,6 +129,7 @@ def test_growth(versus: Versus, stores: dict[int, Store], engine: str, name: str
         ours={size: side(store, call) for size, store in stores.items()},
         target=GrowthUnder(0.1),
         rounds=ROUNDS,
+        counts=spent(versus, stores[sizes[-1]], side(stores[sizes[-1]], call).call),
     )
 
 

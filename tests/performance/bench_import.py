@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from time import perf_counter
 
 from socrates.v1.importer import import_v1
 from socrates.v1.reader import V1Reader
@@ -12,13 +13,16 @@ from socrates.v1.report import ImportReport
 from socrates.v1.shapes import V1_TABLES
 from socrates.v1.target import Target
 from socrates.v1.times import Zone
-from tests.performance.compare import Side, Versus
-from tests.performance.targets import AtMost
-from tests.support.migrate import upgrade, value
+from tests.performance.compare import Side, Times, Versus
+from tests.performance.targets import AtMost, ShareUpTo
+from tests.support.migrate import alembic_subprocess, upgrade, value
 from tests.support.v1_files import generated_v1_file
 
 PROJECTS, QUICK_PROJECTS = 4_000, 100
 MESSAGES = 20
+GROWING, QUICK_GROWING = (500, 1_000, 2_000, 4_000, 8_000), (20, 40, 80, 160)
+"""Projects of the files by which the peak of memory is watched."""
+MEGABYTE = 1_000_000
 
 
 class Import:
@@ -82,3 +86,28 @@ def test_import(versus: Versus, tmp_path: Path, quick: bool) -> None:
     beside = "against pickle.loads of the same blobs"
     versus.row("import", f"{what}, {beside}, each dropped at once", ours, dropped, AtMost(12))
     versus.row("import-kept", f"{what}, {beside} into one list", ours, kept, AtMost(12))
+
+
+def test_memory(versus: Versus, tmp_path: Path, quick: bool) -> None:
+    """The peak of a new process for each file. What the largest takes beyond the smallest is held against how much
+    larger the file is: where all of it were kept, that would be more than the whole."""
+    peaks, sizes = {}, {}
+    began = perf_counter()
+    for projects in QUICK_GROWING if quick else GROWING:
+        path = generated_v1_file(tmp_path / f"{projects}.db", projects, MESSAGES)
+        sizes[projects] = path.stat().st_size
+        outcome = alembic_subprocess(path, "upgrade", "head", v1_timezone="UTC")
+        assert outcome.status == 0, outcome
+        peaks[projects] = outcome.peak_memory
+    seconds = (perf_counter() - began) / len(peaks)
+    first, last = min(peaks), max(peaks)
+    versus.share(
+        id="import-memory",
+        what=f"upgrade of {first:,} to {last:,} projects: growth of peak memory, as a share of the file's growth",
+        share=(peaks[last] - peaks[first]) / (sizes[last] - sizes[first]),
+        ours=Times([seconds]),
+        baseline=None,
+        target=ShareUpTo(0.25),
+        counts={f"MB at {projects:,} projects": round(peak / MEGABYTE) for projects, peak in peaks.items()},
+    )
+    versus.measure(lambda: None, rounds=1)  # pytest-benchmark wants a measurement of its own from every benchmark

@@ -1,4 +1,5 @@
-"""What each layer adds to a read: raw sqlite3, SQLAlchemy's Core and Session, two asynchronous drivers, our session.
+"""What each layer adds to a read: raw sqlite3, SQLAlchemy's Core and Session, two asynchronous drivers, our session,
+and for the summary the store's public call, without and with its cache.
 
 Every rung above raw sqlite3 borrows a connection from its pool for each read and gives it back, as a service does.
 """
@@ -20,9 +21,13 @@ from socrates.database.sessions import ReadSession
 from socrates.database.sqlite_engines import open_engines
 from socrates.database.turns import Turns
 from socrates.models import Project
+from socrates.store import Store
 from tests.performance.compare import Times, Versus
 from tests.performance.datasets import ADA, Dataset
+from tests.performance.opening import CACHED, UNCACHED
 from tests.performance.targets import AtLeast, NoTarget
+
+pytestmark = pytest.mark.usefixtures("one_core")
 
 COLUMNS = (
     Project.id,
@@ -104,6 +109,8 @@ WHAT = {
     "stock": "AsyncSession on the stock driver",
     "onehop": "AsyncSession on the one-hop driver",
     "ours": "the session of the store's reads",
+    "store": "the store's public call, no cache",
+    "cached": "the store's public call, cached",
 }
 
 
@@ -122,7 +129,8 @@ def climb(versus: Versus, rungs: dict[str, Callable[[], object]], id: str, what:
     """Measure all rungs beside each other: a row for each, beside raw sqlite3, and one for what our driver saves."""
     times = dict(zip(rungs, versus.measure(*rungs.values()), strict=True))
     for rung in list(times)[1:]:
-        versus.row(f"{id}-{rung}", f"{what}: {WHAT[rung]}, beside raw sqlite3", times[rung], times["raw"], NoTarget())
+        says = f"{what}: {WHAT[rung]}, beside raw sqlite3"
+        versus.row(f"{id}-{rung}", says, times[rung], times["raw"], NoTarget(), rung=(what, WHAT[rung]))
     stock, onehop, ours = (Times(over(times[rung], times["raw"])) for rung in ("stock", "onehop", "ours"))
     beside = "overhead over raw sqlite3, beside AsyncSession on the stock driver"
     versus.row(f"{id}-overhead", f"{what}: {WHAT['ours']}, {beside}", ours, stock, AtLeast(2.5))
@@ -143,11 +151,20 @@ def all_read_the_same(ladder_rungs: dict[str, Callable[[], object]], versus: Ver
     return len(read[0]) == rows and all(ids == read[0] for ids in read)
 
 
-def test_summary(versus: Versus, ladder: Ladder, usual: Dataset) -> None:
+def test_summary(versus: Versus, ladder: Ladder, usual: Dataset, open_store: Callable[..., Store]) -> None:
+    """The two highest rungs give a view, with more columns than the others read."""
     key = usual.project_of_ada()
     rungs = ladder.rungs(SUMMARY, select(*COLUMNS).where(Project.id == key), key)
     assert all_read_the_same(rungs, versus, 1)
-    climb(versus, rungs, "read-summary", "a project's summary by its id")
+    store, cached = (public_read(open_store(usual.ours, settings), key) for settings in (UNCACHED, CACHED))
+    climb(versus, rungs | {"store": store, "cached": cached}, "read-summary", "a project's summary by its id")
+
+
+def public_read(store: Store, project_id: str) -> Callable[[], object]:
+    async def read() -> object:
+        return await store.projects.summary(project_id)
+
+    return read
 
 
 def test_list(versus: Versus, ladder: Ladder) -> None:

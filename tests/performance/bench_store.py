@@ -12,7 +12,8 @@ from socrates.store import Store
 from tests.performance.compare import Side, Versus
 from tests.performance.datasets import ADA, BARE, Dataset, dataset
 from tests.performance.our_workload import working_session
-from tests.performance.targets import AtLeast, AtMost, GrowthUnder, NoTarget, Target
+from tests.performance.spending import spent
+from tests.performance.targets import AtLeast, AtMost, GrowthUnder, NoTarget, ShareUpTo, Target
 from tests.performance.v1_workload import ANSWER, append_message, list_projects, load_project, save_changed
 from tests.performance.v1_workload import working_session as v1_working_session
 from tests.support.migrate import upgrade
@@ -20,11 +21,17 @@ from tests.support.stores import fresh_file
 from tests.support.v1_database import V1Database
 from tests.support.v1_files import V1File
 
+pytestmark = pytest.mark.usefixtures("one_core")
+
 LENGTHS, QUICK_LENGTHS = (100, 1_000, 5_000), (10, 20)
 """Messages in the conversations that one more is appended to, beside v1."""
 
 LONG, QUICK_LONG = (1_000, 3_000, 10_000, 30_000, 100_000), (20, 50, 100)
 """Messages in conversations that only ours can hold in one project."""
+
+
+STATEMENTS = 3
+"""That a whole project without its conversation may take."""
 
 
 @dataclass
@@ -65,7 +72,12 @@ def test_list(
 
     assert len(versus.run(ours())) == len(list_projects(both.v1))
     what = f"list a user's projects, {data(name).projects:,} × {data(name).messages} messages, no cache"
-    versus(id=f"list-{name}", what=what, ours=ours, baseline=lambda: list_projects(both.v1), target=target)
+
+    def v1() -> object:
+        return list_projects(both.v1)
+
+    counts = spent(versus, both.ours, ours, v1)
+    versus(id=f"list-{name}", what=what, ours=ours, baseline=v1, target=target, counts=counts)
 
 
 def test_list_of_own(versus: Versus, systems: Callable[[Dataset], Systems], tmp_path: Path) -> None:
@@ -106,6 +118,7 @@ def test_list_among_ever_more(
         what="list a user's 25 projects among ever more of other people",
         ours={size: lister(store) for size, store in stores.items()},
         target=GrowthUnder(0.1),
+        counts=spent(versus, stores[max(stores)], lister(stores[max(stores)])),
     )
 
 
@@ -128,6 +141,7 @@ def test_load(versus: Versus, data: Callable[[str], Dataset], systems: Callable[
         ours=summary,
         baseline=lambda: load_project(both.v1, both.project_id),
         target=AtMost(2),
+        counts=spent(versus, both.ours, summary, lambda: load_project(both.v1, both.project_id)),
     )
 
 
@@ -137,12 +151,21 @@ def test_load_whole(versus: Versus, data: Callable[[str], Dataset], systems: Cal
     async def details() -> object:
         return await both.ours.projects.details(both.project_id)
 
-    versus(
-        id="details",
-        what="a whole project without its conversation, beside v1's load",
-        ours=details,
-        baseline=lambda: load_project(both.v1, both.project_id),
-        target=AtMost(6),
+    def v1() -> object:
+        return load_project(both.v1, both.project_id)
+
+    counts = spent(versus, both.ours, details, v1)
+    by_v1, own = versus.measure(v1, details)
+    what = "a whole project without its conversation"
+    versus.row("details", f"{what}, beside v1's load", own, by_v1, AtMost(6), counts=counts)
+    versus.share(
+        id="details-statements",
+        what=f"{what}: {counts['statements']} statements, as a share of the {STATEMENTS} that it may take",
+        share=counts["statements"] / STATEMENTS,
+        ours=own,
+        baseline=by_v1,
+        target=ShareUpTo(1),
+        counts=counts,
     )
 
 
@@ -152,12 +175,18 @@ def test_append(versus: Versus, systems: Callable[[Dataset], Systems], quick: bo
     if place >= len(lengths):
         pytest.skip("the quick bench has fewer lengths")
     both = systems(dataset(1, lengths[place]))
+    append = appender(both.ours, both.project_id)
+
+    def v1() -> None:
+        append_message(both.v1, both.project_id)
+
     versus(
         id=f"append-{lengths[place]}",
         what=f"append a message to {lengths[place]:,}",
-        ours=Side(appender(both.ours, both.project_id), loops=10),
-        baseline=Side(lambda: append_message(both.v1, both.project_id), loops=3),
+        ours=Side(append, loops=10),
+        baseline=Side(v1, loops=3),
         target=AtLeast(20) if lengths[place] == 1_000 else NoTarget(),
+        counts=spent(versus, both.ours, append, v1),
     )
 
 
@@ -187,12 +216,17 @@ async def fill_conversation(store: Store, length: int) -> None:
         await unit.conversations.append_many("project", [NewMessage("user", ANSWER, author=ADA)] * length)
 
 
+def longest(long_conversations: dict[int, Store]) -> Store:
+    return long_conversations[max(long_conversations)]
+
+
 def test_append_to_ever_longer(versus: Versus, long_conversations: dict[int, Store]) -> None:
     versus.growth(
         id="append-growth",
         what="append a message to an ever longer conversation",
         ours={length: Side(appender(store, "project"), loops=10) for length, store in long_conversations.items()},
         target=GrowthUnder(0.1),
+        counts=spent(versus, longest(long_conversations), appender(longest(long_conversations), "project")),
     )
 
 
@@ -202,6 +236,7 @@ def test_last_of_ever_longer(versus: Versus, long_conversations: dict[int, Store
         what="the last 50 messages of an ever longer conversation",
         ours={length: last_reader(store) for length, store in long_conversations.items()},
         target=GrowthUnder(0.1),
+        counts=spent(versus, longest(long_conversations), last_reader(longest(long_conversations))),
     )
 
 
@@ -229,6 +264,7 @@ def test_save(versus: Versus, data: Callable[[str], Dataset], systems: Callable[
         ours=Side(save, loops=10),
         baseline=Side(lambda: save_changed(both.v1, project), loops=10),
         target=AtLeast(4),
+        counts=spent(versus, both.ours, save, lambda: save_changed(both.v1, project)),
     )
 
 

@@ -10,9 +10,10 @@ import inspect
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from gc import collect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from gc import collect, freeze, unfreeze
 from itertools import repeat
 from pathlib import Path
 from time import perf_counter
@@ -21,7 +22,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.performance.targets import GrowthUnder, NoTarget, ShareOver, ShareUpTo, Target, Under, duration
+from tests.performance.targets import (
+    GrowthUnder,
+    NoTarget,
+    ShareOver,
+    ShareUpTo,
+    Target,
+    Under,
+    duration,
+    least_speedup,
+)
 
 MINIMUM, QUICK_MINIMUM = 0.005, 0.0002
 """The least that a round takes, in seconds."""
@@ -78,6 +88,15 @@ class Row:
     n: int
     """Rounds."""
     spread: float
+    baseline_spread: float | None = None
+    least_speedup: float | None = None
+    """The least baseline_seconds / ours_seconds that meets the target, if that is what it is about."""
+    points: tuple[tuple[int, float], ...] = ()
+    """Of a growth: the sizes, and the seconds at each."""
+    rung: tuple[str, str] | None = None
+    """Of a ladder, whose lowest rung is the baseline: the ladder's name and this rung's."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What one call cost besides time, such as statements and bytes, by what it is."""
 
 
 def exponent_of(times: Mapping[int, float]) -> float:
@@ -124,13 +143,14 @@ class Versus:
         baseline: Side | Callable[[], object] | None = None,
         target: Target,
         rounds: int = ROUNDS,
+        counts: Mapping[str, int] | None = None,
     ) -> None:
         """Measure two sides beside each other and add their row; without a baseline the target is `Under`."""
         if baseline is None:
-            self.row(id, what, *self.measure(ours, rounds=rounds), None, target)
+            self.row(id, what, *self.measure(ours, rounds=rounds), None, target, counts=counts)
         else:
             beside, own = self.measure(baseline, ours, rounds=rounds)
-            self.row(id, what, own, beside, target)
+            self.row(id, what, own, beside, target, counts=counts)
 
     def growth(
         self,
@@ -140,6 +160,7 @@ class Versus:
         ours: Mapping[int, Side | Callable[[], object]],
         target: GrowthUnder,
         rounds: int = ROUNDS,
+        counts: Mapping[str, int] | None = None,
     ) -> None:
         """Measure what is said for each size, smallest first, beside each other, and add the row of its growth."""
         sizes = sorted(ours)
@@ -157,14 +178,15 @@ class Versus:
                 holds=exponent < target.exponent,
                 n=len(largest.seconds),
                 spread=largest.spread,
+                baseline_spread=smallest.spread,
+                points=tuple((size, taken.median) for size, taken in times.items()),
+                counts=dict(counts or {}),
             )
         )
 
     def measure(self, *sides: Side | Callable[[], object], rounds: int = ROUNDS) -> list[Times]:
         """Measure any number of sides, each once a round, in their order; pytest-benchmark keeps the last one."""
         timers = [_Timer(side if isinstance(side, Side) else Side(side), self.loop, self._clock) for side in sides]
-        for timer in timers:
-            timer.calibrate(self._minimum)
         *others, last = timers
 
         def until_the_last() -> None:
@@ -173,16 +195,50 @@ class Versus:
                 timer.run()
             last.prepare()
 
-        self._drive(last.run, until_the_last, QUICK_ROUNDS if self._quick else rounds)
+        with _spared_by_the_collector():
+            for timer in timers:
+                timer.calibrate(self._minimum)
+            self._drive(last.run, until_the_last, QUICK_ROUNDS if self._quick else rounds)
         return [Times(timer.seconds) for timer in timers]
 
-    def row(self, id: str, what: str, ours: Times, baseline: Times | None, target: Target) -> None:
+    def row(
+        self,
+        id: str,
+        what: str,
+        ours: Times,
+        baseline: Times | None,
+        target: Target,
+        *,
+        rung: tuple[str, str] | None = None,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
         """Add a row for times that `measure` gave."""
-        beside = None if baseline is None else baseline.median
-        self.figures(id, what, ours.median, beside, target, n=len(ours.seconds), spread=ours.spread)
+        self.figures(
+            id,
+            what,
+            ours.median,
+            None if baseline is None else baseline.median,
+            target,
+            n=len(ours.seconds),
+            spread=ours.spread,
+            baseline_spread=None if baseline is None else baseline.spread,
+            rung=rung,
+            counts=counts,
+        )
 
     def figures(
-        self, id: str, what: str, ours: float, baseline: float | None, target: Target, *, n: int, spread: float
+        self,
+        id: str,
+        what: str,
+        ours: float,
+        baseline: float | None,
+        target: Target,
+        *,
+        n: int,
+        spread: float,
+        baseline_spread: float | None = None,
+        rung: tuple[str, str] | None = None,
+        counts: Mapping[str, int] | None = None,
     ) -> None:
         """Add a row for two times in seconds, however they came about."""
         if baseline is None and not isinstance(target, Under):
@@ -198,11 +254,23 @@ class Versus:
                 holds=target.holds(ours, math.nan if baseline is None else baseline),
                 n=n,
                 spread=spread,
+                baseline_spread=baseline_spread,
+                least_speedup=least_speedup(target),
+                rung=rung,
+                counts=dict(counts or {}),
             )
         )
 
     def share(
-        self, *, id: str, what: str, share: float, ours: Times, baseline: Times | None, target: ShareOver | ShareUpTo
+        self,
+        *,
+        id: str,
+        what: str,
+        share: float,
+        ours: Times,
+        baseline: Times | None,
+        target: ShareOver | ShareUpTo,
+        counts: Mapping[str, int] | None = None,
     ) -> None:
         """Add a row for a figure that is no time, with the times of what it was taken from."""
         self._add(
@@ -216,6 +284,8 @@ class Versus:
                 holds=target.holds(share),
                 n=len(ours.seconds),
                 spread=ours.spread,
+                baseline_spread=None if baseline is None else baseline.spread,
+                counts=dict(counts or {}),
             )
         )
 
@@ -227,6 +297,18 @@ class Versus:
         if row.id in self._rows:
             raise ValueError(f"there are two rows {row.id!r}")
         self._rows[row.id] = row
+
+
+@contextmanager
+def _spared_by_the_collector() -> Iterator[None]:
+    """Have the collector leave alone what is there. Libraries that other rows have loaded would slow down a side that
+    makes many objects, and the bench would spend most of its time on looking through them."""
+    collect()
+    freeze()
+    try:
+        yield
+    finally:
+        unfreeze()
 
 
 class _Timer:

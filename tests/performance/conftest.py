@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from tests.performance.datasets import (
     grown,
 )
 from tests.performance.opening import UNCACHED
+from tests.performance.page import write_page
 from tests.support.migrate import REPOSITORY
 
 REPORT = REPOSITORY / "build" / "bench" / "report.json"
@@ -32,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bench")
     group.addoption("--quick", action="store_true", help="tiny numbers, to see that the bench runs")
     group.addoption("--large", action="store_true", help="growth to 1,000,000 projects, which takes minutes to fill")
-    group.addoption("--bench-report", type=Path, default=REPORT, help="where the rows go as JSON")
+    group.addoption("--bench-report", type=Path, default=REPORT, help="where the rows go as JSON; beside it, a page")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,6 +65,28 @@ def versus(
         benchmark.pedantic(target, setup=setup, rounds=rounds)
 
     return Versus(pytestconfig.stash[ROWS], bench_loop, drive, quick)
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """Has all threads of this process run on one core, where the system can: for rows that do one thing at a time.
+
+    Each statement wakes the thread of a connection and is waited for. How long the kernel takes to wake another core
+    changes from one minute to the next, between 15 and 150 µs, by what nobody here decides. v1 has one thread.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    _keep_to({max(before)})
+    yield
+    _keep_to(before)
+
+
+def _keep_to(cores: set[int]) -> None:
+    for thread in os.listdir("/proc/self/task"):
+        with suppress(ProcessLookupError):  # ended meanwhile
+            os.sched_setaffinity(int(thread), cores)
 
 
 @pytest.fixture
@@ -99,8 +124,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     report: Path = config.getoption("bench_report")
     write_report(rows, report)
+    shown = report.with_suffix(".html")
+    write_page(rows, shown)
     lines = io.StringIO()
     print_table(rows, Console(file=lines, width=150))
     terminalreporter.section("ours beside the baseline")
     terminalreporter.write_line(lines.getvalue())
-    terminalreporter.write_line(f"Written to {report}")
+    terminalreporter.write_line(f"Written to {report} and {shown}")

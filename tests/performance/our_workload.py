@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from dataclasses import asdict, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,18 +12,34 @@ from uuid import uuid4
 from socrates.drafts import NewMessage
 from socrates.frozen import FrozenDict
 from socrates.store import Store
-from socrates.views import ProjectSummary, QuestionEffectiveness
+from socrates.views import Message, ProjectSummary, QuestionEffectiveness
 from tests.performance.datasets import ADA
 from tests.performance.v1_workload import ANSWER, PASSCODE, QUESTION, Session
 
+_OF_A_MESSAGE = [field.name for field in fields(Message)]
 
-async def working_session(store: Store, project_id: str, username: str = ADA, questions: int = 10) -> Session:
-    """Log in, list the projects, open one, answer questions, write and search notes, export the project."""
+
+async def nothing() -> None:
+    """Search for nothing."""
+
+
+async def working_session(
+    store: Store,
+    project_id: str,
+    username: str = ADA,
+    questions: int = 10,
+    search: Callable[[], Awaitable[object]] = nothing,
+) -> Session:
+    """Log in, list the projects, open one, answer questions, write and search notes, export the project.
+
+    `search` is what is looked for among what is known before each question.
+    """
     await log_in(store, username)
     listed = await store.projects.for_user(username)
     details = await store.projects.details(project_id)
     await store.conversations.last(project_id)
     for number in range(questions):
+        await search()
         await ask(store, details.summary, username, f"{QUESTION} ({number + 1})")
         await answer(store, details.summary, username, f"{ANSWER} ({number + 1})")
     async with store.begin() as unit:
@@ -81,7 +98,11 @@ async def export(store: Store, project_id: str) -> dict[str, Any]:
     """Read again all that a document about the project is made of; the three reads run beside each other."""
 
     async def conversation() -> list[dict[str, Any]]:
-        return [asdict(message) async for message in store.conversations.export(project_id)]
+        # Not asdict, which copies what cannot change anyway: of a long conversation that would be most of an export.
+        return [
+            {name: getattr(message, name) for name in _OF_A_MESSAGE}
+            async for message in store.conversations.export(project_id)
+        ]
 
     details, messages, notes = await asyncio.gather(
         store.projects.details(project_id), conversation(), store.notes.for_project(project_id)

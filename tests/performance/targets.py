@@ -111,6 +111,16 @@ class ShareUpTo:
         return f"at most {self.share:.0%}"
 
 
+def least_speedup(target: object) -> float | None:
+    """Return the least baseline / ours that meets a target, or None where the target is not about both sides."""
+    match target:
+        case AtLeast(factor):
+            return factor
+        case AtMost(factor):
+            return 1 / factor
+    return None
+
+
 def duration(seconds: float) -> str:
     """Return a time with three digits, in the unit that suits it."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):

@@ -40,6 +40,7 @@ from tests.performance.targets import (
 from tests.support.migrate import REPOSITORY
 
 FIELDS = ["id", "what", "ours_seconds", "baseline_seconds", "ratio", "target", "holds", "n", "spread"]
+FIELDS += ["baseline_spread", "least_speedup", "points", "rung", "counts"]
 
 
 @pytest.fixture
@@ -130,8 +131,11 @@ def test_two_sides_become_a_row(versus: Versus, rows: dict[str, Row], clock: Clo
         baseline=lambda: clock.work(0.02),
         target=AtLeast(2),
         rounds=3,
+        counts={"statements": 1},
     )
     row = rows["work"]
+    assert (row.counts, row.least_speedup) == ({"statements": 1}, 2)
+    assert row.baseline_spread == pytest.approx(0, abs=1e-9)
     assert row.ours_seconds == pytest.approx(0.001)
     assert row.baseline_seconds == pytest.approx(0.02)
     assert row.ratio == pytest.approx(20)
@@ -232,6 +236,7 @@ def test_growth_is_measured_over_sizes(versus: Versus, rows: dict[str, Row], clo
     versus.growth(id="root", what="work", ours=sides, target=GrowthUnder(0.4), rounds=2)
     row = rows["root"]
     assert (row.baseline_seconds, row.ours_seconds, row.n) == (10, 100, 2)
+    assert row.points == ((100, 10), (400, 20), (10_000, 100))
     assert row.ratio == pytest.approx(0.5)
     assert not row.holds
     assert row.target == "exponent under 0.4"
@@ -270,6 +275,11 @@ def test_the_report_and_the_table_say_the_same(tmp_path: Path) -> None:
         "holds": True,
         "n": 9,
         "spread": 0.1,
+        "baseline_spread": None,
+        "least_speedup": None,
+        "points": [],
+        "rung": None,
+        "counts": {},
     }
     assert (report[1]["baseline_seconds"], report[1]["ratio"], report[1]["holds"]) == (None, None, False)
     shown = io.StringIO()

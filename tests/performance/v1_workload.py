@@ -6,6 +6,7 @@ search in between are left out, since both sides would pay for them.
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -59,15 +60,23 @@ class Session:
     exported: dict[str, Any]
 
 
-def working_session(v1: V1Database, project_id: str, username: str = ADA, questions: int = 10) -> Session:
+def working_session(
+    v1: V1Database,
+    project_id: str,
+    username: str = ADA,
+    questions: int = 10,
+    search: Callable[[], object] = lambda: None,
+) -> Session:
     """Log in, list the projects, open one, answer questions, write and search notes, export the project.
 
-    A question counts against the user's quota, and is saved with the project only once it is answered.
+    A question counts against the user's quota, and is saved with the project only once it is answered. `search` is what
+    is looked for among what is known before each question.
     """
     log_in(v1, username)
     listed = list_projects(v1, username)
     project = load_project(v1, project_id)
     for number in range(questions):
+        search()
         ask(v1, project, username, f"{QUESTION} ({number + 1})")
         answer(v1, project, username, f"{ANSWER} ({number + 1})")
     write_note(v1, project_id, username)

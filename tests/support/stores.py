@@ -5,7 +5,7 @@ Tests take the store that they are given: inside `on_postgres` it is on a server
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
@@ -131,8 +131,11 @@ class Cost:
 
 
 @contextmanager
-def counted(store: Store) -> Iterator[Cost]:
-    """Count statements (as SQLAlchemy sends them) and crossings of what is not cached. Connections should be open."""
+def counted(store: Store, past_caches: bool = True) -> Iterator[Cost]:
+    """Count statements (as SQLAlchemy sends them) and crossings, by default as if nothing were cached.
+
+    Connections should be open.
+    """
     cost = Cost(is_on_sqlite(store))
     cross = aiosqlite.Connection._execute
 
@@ -150,7 +153,7 @@ def counted(store: Store) -> Iterator[Cost]:
         event.listen(engine, "before_cursor_execute", note)
     aiosqlite.Connection._execute = counting  # type: ignore[method-assign]
     try:
-        with bypassed():
+        with bypassed() if past_caches else nullcontext():
             yield cost
     finally:
         aiosqlite.Connection._execute = cross  # type: ignore[method-assign]
