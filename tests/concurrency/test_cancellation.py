@@ -87,6 +87,7 @@ async def assert_well(store: Store, driver: str, before: list[str], name: str) -
     return bool(new)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("state", ONEHOP_AWAITS)
 @pytest.mark.parametrize(("driver", "again"), CASES)

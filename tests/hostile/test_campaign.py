@@ -76,7 +76,7 @@ def test_no_larger_flood_does_harm() -> None:
 
 
 def test_no_record_does_harm_in_its_conversion() -> None:
-    assert_harmless(made(floods.CONVERTED))
+    assert_harmless(made(floods.CONVERTED if LONG else dict(islice(floods.CONVERTED.items(), 0, None, 2))))
 
 
 @pytest.mark.skipif(not LONG, reason="takes long, and the shorter ones are of the same kinds")

@@ -13,7 +13,7 @@ from tests.support.migrate import upgrade
 from tests.support.v1_files import V1File
 from tests.support.v1_strategies import DOCUMENT, EFFECTIVENESS, LLM_CONFIG, NOTE, PATTERN, PROJECT, USAGE, USER
 
-EXAMPLES = 500 if os.environ.get("SOCRATES_LONG") == "1" else 40
+EXAMPLES = 500 if os.environ.get("SOCRATES_LONG") == "1" else 25
 
 DATA = st.fixed_dictionaries(
     {

@@ -108,12 +108,12 @@ def _workers() -> list[threading.Thread]:
 
 
 def _once_more(first: int, last: int) -> list[int]:
-    """At which awaits after the `first` it is cancelled once more: the next, and every tenth of the others.
+    """At which awaits after the `first` it is cancelled once more: the next, and every thirtieth of the others.
 
     These take turns as `first` goes on. A long campaign has them all.
     """
     later = range(first + 1, last + 1)
-    return [*later] if LONG else [*later[:1], *later[1 + first % 10 :: 10]]
+    return [*later] if LONG else [*later[:1], *later[1 + first % 30 :: 30]]
 
 
 @MODES

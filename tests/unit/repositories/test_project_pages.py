@@ -112,6 +112,7 @@ async def test_the_last_changed_comes_first_by_default(tmp_path: Path) -> None:
         assert await ids(store.projects.for_user("ada", limit=2)) == ["p2", "p1"]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("size", [1, 3, 31, 32, *(pytest.param(size, marks=pytest.mark.long) for size in (2, 5, 100))])
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("sort", ["updated_at", "created_at", "name"])

@@ -163,6 +163,7 @@ async def test_a_write_is_as_many_statements_as_promised_and_scans_no_table(name
         assert await scans(store, cost.statements) == []
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", [*READS, *WRITES])
 async def test_no_call_builds_a_statement_anew(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def call(store: Store) -> None:
