@@ -3,7 +3,6 @@
 import gc
 import signal
 from collections.abc import Iterator
-from typing import ClassVar
 from zlib import crc32
 
 import pytest
@@ -46,14 +45,9 @@ def _kind(item: pytest.Item) -> str | None:
     """
     if item.get_closest_marker("postgres") is None:
         return item.nodeid.partition("[")[0] if item.get_closest_marker("sampled") is not None else None
-    runs_on_both = isinstance(item, pytest.Function) and "postgres" in getattr(item, "callspec", _Alone).params.values()
+    callspec = getattr(item, "callspec", None)  # None of a test without parameters
+    runs_on_both = callspec is not None and "postgres" in callspec.params.values()
     return item.nodeid.partition("::" if runs_on_both else "[")[0]
-
-
-class _Alone:
-    """The parameters of a test without any."""
-
-    params: ClassVar[dict[str, object]] = {}
 
 
 def pytest_collection_finish() -> None:

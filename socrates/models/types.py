@@ -105,7 +105,7 @@ class TaggedJSON(TypeDecorator[Any]):
             return None
 
         def process(value: Any) -> Any:
-            # Nearly every `extra` is empty, and to parse that would be half of what a page of messages costs.
+            # Nearly every `extra` is empty, and to parse that is a good part of what a page of messages costs.
             return {} if value == "{}" else read(value)
 
         return process

@@ -61,7 +61,7 @@ class Mapper(Generic[ViewT]):
 def builder(view: type[ViewT]) -> Callable[..., ViewT]:
     """What makes a view from the values of its fields, in their order, at a quarter of the price of calling it.
 
-    A frozen dataclass sets each of its fields by a call, which is most of what a list of rows costs. Here a class with
+    A frozen dataclass sets each of its fields by a call, a good part of what a list of rows costs. Here a class with
     the same slots that is not frozen takes the values, and its object becomes a view.
     """
     names = [field.name for field in fields(view)]  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from socrates.llm.demo.answers import demo_reply
@@ -38,11 +38,16 @@ class SlowModel:
         return replace(demo_reply(request), delay=delay)
 
 
-@contextmanager
-def served_apart(seed: int) -> Iterator[str]:
+def served_apart(seed: int) -> AbstractContextManager[str]:
     """The URL of such a model in a process of its own, so that what it takes is not counted as ours."""
+    return served_by("-m", "tests.load.model", str(seed))
+
+
+@contextmanager
+def served_by(*arguments: str) -> Iterator[str]:
+    """The URL of a model that Python serves with these arguments; it ends with its standard input."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.load.model", str(seed)],
+        [sys.executable, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=REPOSITORY,

@@ -4,10 +4,9 @@ The model is the local server, in a process of its own, so that what it takes is
 """
 
 import asyncio
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,10 @@ from socrates.llm.client import LLMClient
 from socrates.llm.prompts import dialogue
 from socrates.llm.prompts.composing import Rank, Section
 from socrates.store import Store
+from tests.load.model import served_by
 from tests.performance.compare import Side, Versus
 from tests.performance.targets import AtLeast, NoTarget, Under
 from tests.support.llm import KEY, a_briefing
-from tests.support.migrate import REPOSITORY
 from tests.support.stores import fresh_file
 
 MODEL = "claude-haiku-4-5-20251001"
@@ -46,20 +45,9 @@ with ModelServer(lambda request: dataclasses.replace(demo_reply(request), delay=
 """
 
 
-@contextmanager
-def served(delay: float) -> Iterator[str]:
+def served(delay: float) -> AbstractContextManager[str]:
     """The URL of a model that takes so many seconds."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _SERVE, str(delay)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=REPOSITORY,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+    return served_by("-c", _SERVE, str(delay))
 
 
 @asynccontextmanager

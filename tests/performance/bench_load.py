@@ -18,8 +18,8 @@ from tests.load.model import served_apart
 from tests.load.people import PEOPLE, QUESTIONS, Person, opened, register
 from tests.performance.compare import Times, Versus
 from tests.performance.targets import AtLeast, AtMost, NoTarget
-from tests.support.postgres import EmptyDatabases
-from tests.support.stores import fresh_place, on_postgres
+from tests.support.engines import on_engine
+from tests.support.stores import fresh_place
 
 ROUNDS = 3
 QUICK_PEOPLE, QUICK_QUESTIONS, QUICK_ROUNDS = 4, 1, 1
@@ -30,12 +30,7 @@ ENGINES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """The engines by turns; the server is started for the second only."""
-    name: str = request.param
-    if name == "sqlite":
-        yield name
-        return
-    server: EmptyDatabases = request.getfixturevalue("empty_databases")
-    with on_postgres(server):
+    with on_engine(request) as name:
         yield name
 
 

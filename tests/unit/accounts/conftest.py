@@ -7,19 +7,15 @@ import pytest
 
 from socrates.accounts import Accounts, Passcodes
 from socrates.store import Store
-from tests.support.stores import fresh_store, on_postgres
+from tests.support.engines import ENGINES, on_engine
+from tests.support.stores import fresh_store
 from tests.unit.accounts.support import Clock, CountingHasher
-from tests.unit.repositories.conftest import ENGINES
 
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """Have `store` be on this engine."""
-    name: str = request.param
-    if name == "sqlite":
-        yield name
-        return
-    with on_postgres(request.getfixturevalue("empty_databases")):
+    with on_engine(request) as name:
         yield name
 
 
