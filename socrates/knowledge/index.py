@@ -89,7 +89,7 @@ class ChromaIndex:
         self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="socrates-index")
         # One: a write whose caller was cancelled goes on, and what was written after it must still win.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="socrates-index-writer")
-        # Each reader has one while it reads, and who deletes the collections has all of them.
+        # Each reader has one while it reads, and who may not be seen at work has all of them.
         self._places = threading.Semaphore(_THREADS)
         self._asked: defaultdict[_Query, list[tuple[Vector, asyncio.Future[list[str]]]]] = defaultdict(list)
         self._answering: set[asyncio.Task[None]] = set()
@@ -104,11 +104,12 @@ class ChromaIndex:
                 places = [place for place, point in enumerate(points) if _scope(point.project_id) == scope]
                 for part in self._batches(len(places)):
                     here = [points[place] for place in places[part]]
-                    collection.upsert(
-                        ids=[point.key for point in here],
-                        embeddings=vectors[places[part]],
-                        metadatas=[_labels(point) for point in here],
-                    )
+                    with self._alone_if_first(scope):
+                        collection.upsert(
+                            ids=[point.key for point in here],
+                            embeddings=vectors[places[part]],
+                            metadatas=[_labels(point) for point in here],
+                        )
 
         await self._run(self._writer, put)
 
@@ -210,7 +211,28 @@ class ChromaIndex:
             if not answer.done():
                 answer.set_result(keys)
 
+    @contextmanager
+    def _alone_if_first(self, scope: str) -> Iterator[None]:
+        """Put in the first entries of a collection while nobody reads.
+
+        Chroma shows them before their vectors, and has errors of its own for who asks then; not with later ones.
+        """
+        if scope not in self._begun:
+            yield
+            return
+        with self._without_readers():
+            yield
+        self._begun.discard(scope)
+
+    @contextmanager
+    def _without_readers(self) -> Iterator[None]:
+        with ExitStack() as places:
+            for _ in range(_THREADS):
+                places.enter_context(self._places)
+            yield
+
     def _begin(self) -> _Collections:
+        self._begun = {_GLOBAL, _PROJECT}
         return {
             scope: self._client.get_or_create_collection(
                 f"{self._name}_{scope}", embedding_function=None, configuration=_CONFIGURATION
@@ -219,10 +241,8 @@ class ChromaIndex:
         }
 
     def _clear(self, collections: _Collections) -> None:
-        with ExitStack() as places:
-            # Chroma deletes in steps, and fails who asks between two of them in ways that no search should tell.
-            for _ in range(_THREADS):
-                places.enter_context(self._places)
+        # Chroma deletes in steps, and fails who asks between two of them in ways that no search should tell.
+        with self._without_readers():
             for scope in collections:
                 with suppress(not_there()):
                     self._client.delete_collection(f"{self._name}_{scope}")
