@@ -14,7 +14,7 @@ from tests.unit.repositories.entries import OTHER_VECTOR, chunk, embedded, index
 from tests.unit.repositories.plans import indexes_used, query_plan, scans
 from tests.unit.repositories.rows import put_project
 
-KEYS = [entry_key("p", "e"), entry_key("p", "f")]
+KEYS = [entry_key("p", each) for each in "efghijkl"]
 _seen: dict[str, Any] = {}
 
 READS: dict[str, Callable[[Store], Awaitable[Any]]] = {
@@ -83,6 +83,18 @@ async def test_a_read_is_one_statement_in_one_crossing_and_scans_no_table(name: 
             await READS[name](store)
         cost.must_be(statements=1, crossings=1)
         assert await scans(store, cost.statements) == []
+
+
+@pytest.mark.parametrize("name", ["visible", "visible to all"])
+async def test_what_is_visible_is_looked_up_by_its_keys_however_much_there_is(name: str, tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        await fill(store)
+        with counted(store) as cost:
+            await READS[name](store)
+        if is_on_sqlite(store):
+            assert "(entry_key=?)" in await query_plan(store, cost.statements)
+        else:
+            assert "pk_knowledge_entries" in await indexes_used(store, cost.statements)
 
 
 @pytest.mark.parametrize("name", WRITES)
