@@ -9,7 +9,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,18 +29,18 @@ from tests.performance.compare import Side, Times, Versus
 from tests.performance.known import CATEGORY, PROJECT, document, embedded_at_random, paragraphs, queries
 from tests.performance.light_embedder import LightEmbedder
 from tests.performance.opening import CACHED
-from tests.performance.targets import AtLeast, NoTarget, ShareUpTo, Target, Under
+from tests.performance.targets import AtLeast, NoTarget, ShareUpTo, Under
 from tests.performance.v1_search import V1Knowledge
 from tests.support.knowledge import Lent, with_projects
 from tests.support.migrate import REPOSITORY
 from tests.support.stores import fresh_file
 
 ENTRIES, QUICK_ENTRIES = 2_000, 40
-ADDED, QUICK_ADDED = 1_000, 40
-SAMPLE, QUICK_SAMPLE = 50, 3
+ADDED, QUICK_ADDED = 400, 40
+SAMPLE, QUICK_SAMPLE = 25, 3
 """Of those that are added, how many are added one by one; the time of all is taken to be in proportion."""
 CHECKED, QUICK_CHECKED = 3_000, 60
-DOCUMENTS, QUICK_DOCUMENTS = 20, 2
+DOCUMENTS, QUICK_DOCUMENTS = 10, 2
 DOCUMENT_WORDS = 2_000
 RESTARTED, QUICK_RESTARTED = 50, 5
 CONCURRENT = 10
@@ -49,6 +49,9 @@ MEMORY = 200
 TICK = 0.001
 IDLE = 1.0
 """Seconds for which an idle loop is watched, which tells what of that is the machine's own."""
+
+FEW = 3
+"""Rounds of what takes seconds."""
 
 Work = Callable[[], Coroutine[Any, Any, object]]
 
@@ -209,36 +212,29 @@ def test_additions(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_p
     number, sample = (QUICK_ADDED, QUICK_SAMPLE) if quick else (ADDED, SAMPLE)
     entries = [NewEntry(content, CATEGORY) for content in paragraphs(number, seed=2)]
 
-    async def batched() -> tuple[float, float]:
-        async with opened(made(tmp_path / "batched"), embedder) as (_, ours):
+    async def batched(directory: Path) -> tuple[float, float]:
+        async with opened(made(directory), embedder) as (_, ours):
             return await watched(lambda: ours.add_many(entries, PROJECT))
 
-    async def one_by_one() -> float:
-        async with opened(made(tmp_path / "one-by-one"), embedder) as (_, ours):
+    async def one_by_one(directory: Path) -> float:
+        async with opened(made(directory), embedder) as (_, ours):
             began = perf_counter()
             for entry in entries[:sample]:
                 await ours.add(entry, PROJECT)
             return (perf_counter() - began) * number / sample
 
-    slow = versus.run(one_by_one())
-    seconds, gap = versus.run(batched())
-    _, idle_gap = versus.run(watched(lambda: asyncio.sleep(IDLE)))
-    figure(
-        versus,
-        "add-batched",
-        f"{number:,} texts added at once, beside one by one ({sample} of them, in proportion)",
-        seconds,
-        slow,
-        AtLeast(2),
-    )
-    figure(
-        versus,
-        "loop-while-embedding",
-        f"the longest that the event loop is held up while {number:,} texts are added, beside an idle one's",
-        gap,
-        idle_gap,
-        NoTarget(),
-    )
+    slow, fast, gaps, idle_gaps = [], [], [], []
+    for number_of_round in range(1 if quick else FEW):
+        slow.append(versus.run(one_by_one(tmp_path / f"one-by-one-{number_of_round}")))
+        seconds, gap = versus.run(batched(tmp_path / f"batched-{number_of_round}"))
+        _, idle_gap = versus.run(watched(lambda: asyncio.sleep(IDLE)))
+        fast.append(seconds)
+        gaps.append(gap)
+        idle_gaps.append(idle_gap)
+    what = f"{number:,} texts added at once, beside one by one ({sample} of them, in proportion)"
+    versus.row("add-batched", what, Times(fast), Times(slow), AtLeast(2))
+    what = f"the longest that the event loop is held up while {number:,} texts are added, beside an idle one's"
+    versus.row("loop-while-embedding", what, Times(gaps), Times(idle_gaps), NoTarget())
     measured(versus)
 
 
@@ -271,20 +267,25 @@ def test_documents(
     for place in range(number):
         (documents / f"{place:03}.txt").write_text(document(DOCUMENT_WORDS, seed=place), encoding="utf-8")
 
-    async def ours() -> float:
-        async with opened(made(tmp_path / "ours"), embedder, settings) as (_, knowledge):
+    async def ours(directory: Path) -> float:
+        async with opened(made(directory), embedder, settings) as (_, knowledge):
             began = perf_counter()
             await knowledge.documents.import_directory(documents, PROJECT)
             return perf_counter() - began
 
+    def by_v1(directory: Path) -> float:
+        with closing(V1Knowledge(directory, v1_model)) as v1:
+            began = perf_counter()
+            v1.import_directory(documents, PROJECT)
+            return perf_counter() - began
+
     settings = CACHED.model_copy(update={"documents_root": tmp_path})
-    v1 = V1Knowledge(tmp_path / "v1", v1_model)
-    began = perf_counter()
-    v1.import_directory(documents, PROJECT)
-    by_v1 = perf_counter() - began
-    v1.close()
+    times: list[tuple[float, float]] = [
+        (versus.run(ours(tmp_path / f"ours-{each}")), by_v1(tmp_path / f"v1-{each}"))
+        for each in range(1 if quick else FEW)
+    ]
     what = f"a directory of {number} documents of {DOCUMENT_WORDS:,} words, beside v1's import"
-    figure(versus, "import-documents", what, versus.run(ours()), by_v1, NoTarget())
+    versus.row("import-documents", what, *both_sides(times), NoTarget())
     measured(versus)
 
 
@@ -293,41 +294,43 @@ def test_a_restart(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_p
     number = QUICK_RESTARTED if quick else RESTARTED
     again = list(islice(queries(3), number))
 
-    async def session() -> tuple[float, int]:
+    async def session(directory: Path, texts: int) -> float:
         watched = Watched(embedder)
         began = perf_counter()
-        async with Store.open(database, CACHED) as store, KnowledgeBase.open(store, watched) as ours:
+        async with (
+            Store.open(directory / "projects.db", CACHED) as store,
+            KnowledgeBase.open(store, watched) as ours,
+        ):
             for query in again:
                 await ours.search(query, project_id=PROJECT)
-            return perf_counter() - began, watched.texts
+            seconds = perf_counter() - began
+        assert watched.texts == texts
+        return seconds
 
-    async def fill() -> None:
-        async with opened(tmp_path, embedder) as (_, ours):
+    async def both(directory: Path) -> tuple[float, float]:
+        async with opened(made(directory), embedder) as (_, ours):
             await filled(ours, embedder, paragraphs(2 * number))
+        computing = await session(directory, texts=number)
+        return await session(directory, texts=0), computing
 
-    database = tmp_path / "projects.db"
-    versus.run(fill())
-    computing, texts = versus.run(session())
-    assert texts == number
-    restarted, texts = versus.run(session())
-    assert texts == 0
+    times = [versus.run(both(tmp_path / str(each))) for each in range(1 if quick else FEW)]
     what = f"opening and {number} searches after a restart, which embed nothing, beside embedding them"
-    figure(versus, "restart", what, restarted, computing, AtLeast(2))
+    versus.row("restart", what, *both_sides(times), AtLeast(2))
     measured(versus)
 
 
-def test_defaults(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_path: Path) -> None:
-    async def twice() -> tuple[float, float]:
-        async with opened(tmp_path, embedder) as (_, ours):
+def test_defaults(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_path: Path, quick: bool) -> None:
+    async def twice(directory: Path) -> tuple[float, float]:
+        async with opened(made(directory), embedder) as (_, ours):
             began = perf_counter()
             await ours.load_defaults()
             loaded = perf_counter()
             await ours.load_defaults()
-            return loaded - began, perf_counter() - loaded
+            return perf_counter() - loaded, loaded - began
 
-    first, second = versus.run(twice())
+    times = [versus.run(twice(tmp_path / str(each))) for each in range(1 if quick else FEW)]
     what = "loading the default knowledge where it is loaded, beside the first time"
-    figure(versus, "defaults-again", what, second, first, AtLeast(20))
+    versus.row("defaults-again", what, *both_sides(times), AtLeast(20))
     measured(versus)
 
 
@@ -355,7 +358,8 @@ def test_opening_and_rebuilding(versus: Versus, tmp_path: Path, quick: bool) -> 
     (opening,) = versus.measure(Side(reopen, loops=1), rounds=5)
     versus.row("open-checked", f"opening with {number:,} entries, and checking the index", opening, None, Under(1))
     what = f"making the index of {number:,} entries anew"
-    figure(versus, "rebuild", what, versus.run(rebuild()), None, Under(10))
+    rebuilding = Times([versus.run(rebuild()) for _ in range(1 if quick else FEW)])
+    versus.row("rebuild", what, rebuilding, None, Under(10))
 
 
 def test_memory(versus: Versus, tmp_path: Path, quick: bool) -> None:
@@ -382,9 +386,10 @@ def test_memory(versus: Versus, tmp_path: Path, quick: bool) -> None:
     measured(versus)
 
 
-def figure(versus: Versus, id: str, what: str, seconds: float, baseline: float | None, target: Target) -> None:
-    """A row of what is measured once, because it cannot be done twice or takes too long."""
-    versus.figures(id, what, seconds, baseline, target, n=1, spread=0)
+def both_sides(rounds: Sequence[tuple[float, float]]) -> tuple[Times, Times]:
+    """The seconds of ours and of the baseline, which were measured in turn."""
+    ours, baseline = zip(*rounds, strict=True)
+    return Times([*ours]), Times([*baseline])
 
 
 def measured(versus: Versus) -> None:
