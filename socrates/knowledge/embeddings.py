@@ -13,6 +13,7 @@ from socrates.drafts import NewEntry
 from socrates.errors import ConfigurationError, InvalidValueError, SocratesError
 from socrates.knowledge.batches import Batches
 from socrates.knowledge.embedder import Embedder, Purpose, Vector, Vectors
+from socrates.knowledge.together import Together
 from socrates.repositories.knowledge_entries import Embedded, text_hash
 from socrates.store import Store
 
@@ -49,6 +50,7 @@ class Embeddings:
         self._store = store
         self._embedder = embedder
         self._batches = Batches(embedder)
+        self._together = Together(self._stored_each)
         self._size: int | None = None
         self._unsaved: dict[str, bytes] = {}
         self._saving: asyncio.Task[None] | None = None
@@ -120,6 +122,10 @@ class Embeddings:
             await self._keep(digest, vector)
         return kept | found
 
+    async def _stored_each(self, _: None, digests: Sequence[str]) -> Sequence[bytes | None]:
+        stored = await self._stored(digests)
+        return [stored.get(digest) for digest in digests]
+
     async def _stored(self, digests: Sequence[str]) -> dict[str, bytes]:
         """Those that are in the database. One that was damaged there is left out, and so made anew."""
         stored = await self._store.embeddings.find(self.model, digests)
@@ -147,9 +153,9 @@ class Embeddings:
         await self.cache.load((_NAME, self.model, digest), have, _no_tags)
 
     async def _find_or_make(self, text: str, digest: str) -> bytes:
-        stored = await self._stored([digest])
-        if digest in stored:
-            return stored[digest]
+        stored = await self._together.find(None, digest)
+        if stored is not None:
+            return stored
         vectors = await self._batches.embed([text], "query")
         vector = self._of_one_size(as_bytes(vectors[0]))
         self._save(digest, vector)

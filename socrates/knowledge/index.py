@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,6 +16,7 @@ from filelock import FileLock, Timeout
 from socrates.errors import BusyError, ClosedError, SocratesError
 from socrates.knowledge.chroma import Where, client_in, client_of, library_of_chroma, not_there, slug, telling, where_is
 from socrates.knowledge.embedder import Vector, Vectors
+from socrates.knowledge.together import Together
 
 _T = TypeVar("_T")
 
@@ -91,8 +91,7 @@ class ChromaIndex:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="socrates-index-writer")
         # Each reader has one while it reads, and who may not be seen at work has all of them.
         self._places = threading.Semaphore(_THREADS)
-        self._asked: defaultdict[_Query, list[tuple[Vector, asyncio.Future[list[str]]]]] = defaultdict(list)
-        self._answering: set[asyncio.Task[None]] = set()
+        self._together = Together(self._nearest)
         self._is_closed = False
         self._resources = resources.pop_all()
 
@@ -135,13 +134,7 @@ class ChromaIndex:
 
         Without a project, of those that everybody knows.
         """
-        loop = asyncio.get_running_loop()
-        query = _Query(count, project_id, category, source)
-        if query not in self._asked:
-            loop.call_soon(self._ask, query)
-        answer: asyncio.Future[list[str]] = loop.create_future()
-        self._asked[query].append((vector, answer))
-        return await answer
+        return await self._together.find(_Query(count, project_id, category, source), vector)
 
     async def held(self, keys: Sequence[str]) -> dict[str, tuple[Point, Vector]]:
         """What it holds under these keys."""
@@ -187,29 +180,8 @@ class ChromaIndex:
             self._writer.shutdown()
             self._readers.shutdown()
 
-    def _ask(self, query: _Query) -> None:
-        """Ask for all that want the same in this turn of the loop.
-
-        They come together, out of one batch of the model, and ten take Chroma little more time than one.
-        """
-        answering = asyncio.get_running_loop().create_task(self._answer(query, self._asked.pop(query)))
-        self._answering.add(answering)
-        answering.add_done_callback(self._answering.discard)
-
-    async def _answer(self, query: _Query, asked: Sequence[tuple[Vector, asyncio.Future[list[str]]]]) -> None:
-        waiting = [(vector, answer) for vector, answer in asked if not answer.done()]
-        if not waiting:
-            return
-        try:
-            found = await self._run(self._readers, query.run(np.stack([vector for vector, _ in waiting])))
-        except Exception as error:  # noqa: BLE001 - it is theirs who wait
-            for _, answer in waiting:
-                if not answer.done():
-                    answer.set_exception(error)
-            return
-        for (_, answer), keys in zip(waiting, found, strict=True):
-            if not answer.done():
-                answer.set_result(keys)
+    async def _nearest(self, query: _Query, vectors: Sequence[Vector]) -> Sequence[list[str]]:
+        return await self._run(self._readers, query.run(np.stack(vectors)))
 
     @contextmanager
     def _alone_if_first(self, scope: str) -> Iterator[None]:

@@ -12,8 +12,10 @@ from socrates.errors import DatabaseError, InvalidValueError
 from socrates.knowledge.embedder import Vector, Vectors
 from socrates.knowledge.embeddings import Embeddings, as_vector
 from socrates.knowledge.index import ChromaIndex
+from socrates.knowledge.together import Together
 from socrates.repositories.base import positive
 from socrates.repositories.cached_rows import KNOWN_BY_SCOPE, KNOWN_IN_PROJECT
+from socrates.repositories.knowledge_entries import entry_key
 from socrates.store import Store
 from socrates.views import Entry, ProjectVectors, SearchHit
 
@@ -50,6 +52,7 @@ class Search:
         self._embeddings = embeddings
         self._index = index
         self._cutoff = store.settings.search_cutoff
+        self._visible = Together(self._visible_each)
 
     async def hits(
         self,
@@ -87,7 +90,7 @@ class Search:
         while True:
             named = {owner: await self._index.nearest(vector, asked, owner, category, source) for owner in indexed}
             keys = [*chain.from_iterable(named.values()), *(_best(vector, own, asked) if own else [])]
-            found = await self._store.knowledge_entries.visible(keys, project_id)
+            found = await self._visible.find(project_id, keys)
             ranked = _ranked(vector, [(entry, stored) for entry, stored in found if _fits(entry, category, source)])
             if all(len(named[owner]) < asked or _has_no_better(owner, ranked, wanted) for owner in indexed):
                 return tuple(hit for hit in ranked[:wanted] if hit.score >= cutoff)
@@ -98,6 +101,14 @@ class Search:
         if project_id is None:
             return None
         return await self._store.index_work.vectors(project_id, self._embeddings.model, SMALL, category, source)
+
+    async def _visible_each(
+        self, project_id: str | None, wanted: Sequence[Sequence[str]]
+    ) -> Sequence[Sequence[tuple[Entry, bytes]]]:
+        keys = list(dict.fromkeys(chain.from_iterable(wanted)))
+        found = await self._store.knowledge_entries.visible(keys, project_id)
+        by_key = {entry_key(entry.project_id, entry.id): (entry, vector) for entry, vector in found}
+        return [[by_key[key] for key in dict.fromkeys(each) if key in by_key] for each in wanted]
 
 
 def _require_text(name: str, value: object) -> None:

@@ -119,6 +119,22 @@ async def test_a_search_whose_vector_is_known_asks_index_and_database_once(
         spent.must_leave_alone(index_calls=1)
 
 
+async def test_ten_searches_at_once_cost_what_one_does(tmp_path: Path, index_calls: list[str]) -> None:
+    async with counting(tmp_path, index_calls) as here:
+
+        async def ten() -> object:
+            queries = (f"when does loan {number} end" for number in range(10))
+            return await asyncio.gather(*(here.knowledge.search(query, project_id="library") for query in queries))
+
+        await ten()
+        await here.saved()
+        here.store.search_cache.clear()
+        here.knowledge.embeddings.cache.clear()
+        spent = await here.cost(ten)
+        spent.must_be(statements=2, crossings=2)
+        spent.must_leave_alone(index_calls=1)
+
+
 async def test_a_vector_from_before_a_restart_is_one_more_statement(tmp_path: Path, index_calls: list[str]) -> None:
     async with counting(tmp_path, index_calls) as here:
         await here.search()
