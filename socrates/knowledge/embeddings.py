@@ -110,7 +110,8 @@ class Embeddings:
             vector = self.cache.find((_NAME, self.model, digest))
             if vector is not ABSENT:
                 kept[digest] = vector
-        found = await self._stored([digest for digest in texts if digest not in kept])
+        stored = await self._stored([digest for digest in texts if digest not in kept])
+        found = {digest: self._of_one_size(vector) for digest, vector in stored.items()}
         missing = {digest: text for digest, text in texts.items() if digest not in kept and digest not in found}
         if missing:
             vectors = await self._batches.embed(list(missing.values()), "document")
@@ -132,7 +133,7 @@ class Embeddings:
         sound = {digest: vector for digest, vector in stored.items() if is_of_length_1(vector)}
         if len(sound) < len(stored):
             _log.warning("%d vectors in embedding_cache are damaged, and made anew", len(stored) - len(sound))
-        return {digest: self._of_one_size(vector) for digest, vector in sound.items()}
+        return sound
 
     def _of_one_size(self, vector: bytes) -> bytes:
         """The vector. Raises ConfigurationError where others of this model have another number of dimensions."""
@@ -155,7 +156,7 @@ class Embeddings:
     async def _find_or_make(self, text: str, digest: str) -> bytes:
         stored = await self._together.find(None, digest)
         if stored is not None:
-            return stored
+            return self._of_one_size(stored)
         vectors = await self._batches.embed([text], "query")
         vector = self._of_one_size(as_bytes(vectors[0]))
         self._save(digest, vector)

@@ -185,16 +185,17 @@ class ChromaIndex:
 
     @contextmanager
     def _alone_if_first(self, scope: str) -> Iterator[None]:
-        """Put in the first entries of a collection while nobody reads.
+        """Put in the first entries of a collection while nobody in this process reads.
 
-        Chroma shows them before their vectors, and has errors of its own for who asks then; not with later ones.
+        Chroma shows them before their vectors, and has errors of its own for who asks then; not with later ones. The
+        first since it was opened are taken for such: nobody has looked whether there are others.
         """
         if scope not in self._begun:
             yield
             return
         with self._without_readers():
             yield
-        self._begun.discard(scope)
+            self._begun.discard(scope)
 
     @contextmanager
     def _without_readers(self) -> Iterator[None]:

@@ -107,6 +107,8 @@ class Search:
     ) -> Sequence[Sequence[tuple[Entry, bytes]]]:
         keys = list(dict.fromkeys(chain.from_iterable(wanted)))
         found = await self._store.knowledge_entries.visible(keys, project_id)
+        if len(wanted) == 1:
+            return [found]
         by_key = {entry_key(entry.project_id, entry.id): (entry, vector) for entry, vector in found}
         return [[by_key[key] for key in dict.fromkeys(each) if key in by_key] for each in wanted]
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 _Kind = TypeVar("_Kind", bound=Hashable)
@@ -14,7 +15,7 @@ class Together(Generic[_Kind, _Wanted, _Found]):
     """Searches that begin at the same time go on in step, and ten that ask as one take little more time than one.
 
     `ask` gets what is wanted of one kind, and gives what it found for each, in that order. Its error reaches all of
-    them. Whoever is cancelled takes nobody else along.
+    them. Whoever is cancelled takes nobody else along, and asking goes on even where nobody waits any more.
     """
 
     def __init__(self, ask: Callable[[_Kind, Sequence[_Wanted]], Awaitable[Sequence[_Found]]]) -> None:
@@ -27,7 +28,8 @@ class Together(Generic[_Kind, _Wanted, _Found]):
         """What is found for one. Raises what `ask` raises."""
         loop = asyncio.get_running_loop()
         if kind not in self._asked:
-            loop.call_soon(self._begin, kind)
+            # It is nobody's own work: not what goes past the caches, nor part of a unit of work.
+            loop.call_soon(self._begin, kind, context=Context())
         answer: asyncio.Future[_Found] = loop.create_future()
         self._asked[kind].append((wanted, answer))
         return await answer
@@ -50,3 +52,7 @@ class Together(Generic[_Kind, _Wanted, _Found]):
             for _, answer in waiting:
                 if not answer.done():
                     answer.set_exception(error)
+        finally:
+            # None is left, unless this task was cancelled, as when the event loop ends.
+            for _, answer in waiting:
+                answer.cancel()

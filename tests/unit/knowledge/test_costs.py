@@ -121,12 +121,15 @@ async def test_a_search_whose_vector_is_known_asks_index_and_database_once(
 
 async def test_ten_searches_at_once_cost_what_one_does(tmp_path: Path, index_calls: list[str]) -> None:
     async with counting(tmp_path, index_calls) as here:
+        texts = ("loans end", "the library opens", "members pay", "nothing at nine", "three weeks")
+        queries = [f"{text} {word}".strip() for text in texts for word in ("", "when")]
 
-        async def ten() -> object:
-            queries = (f"when does loan {number} end" for number in range(10))
-            return await asyncio.gather(*(here.knowledge.search(query, project_id="library") for query in queries))
+        async def ten() -> None:
+            searches = (here.knowledge.search(query, project_id="library") for query in queries)
+            assert await asyncio.gather(*searches) == one_by_one
 
-        await ten()
+        one_by_one = [await here.knowledge.search(query, project_id="library") for query in queries]
+        assert len({hits[0].entry.content for hits in one_by_one}) == 3
         await here.saved()
         here.store.search_cache.clear()
         here.knowledge.embeddings.cache.clear()

@@ -172,6 +172,27 @@ async def test_another_model_of_the_same_name_is_told(tmp_path: Path) -> None:
         await restarted.close()
 
 
+async def test_a_vector_of_another_length_is_trouble_for_its_own_query_only(tmp_path: Path) -> None:
+    async with fresh_store(tmp_path) as store:
+        first = Embeddings(store, WordEmbedder())
+        right = [await first.of_query(text) for text in ("right", "wrong", "right too")]
+        await first.close()
+        with closing(sqlite3.connect(tmp_path / "projects.db")) as connection, connection:
+            unit = np.array([1, 0], dtype="<f4").tobytes()
+            changed = "UPDATE embedding_cache SET vector = ?, dimensions = 2 WHERE vector = ?"
+            assert connection.execute(changed, [unit, right[1].tobytes()]).rowcount == 1
+        restarted = Embeddings(store, WordEmbedder())
+        await restarted.of_query("right")
+        restarted.cache.clear()
+        found = await asyncio.gather(
+            *(restarted.of_query(text) for text in ("right", "wrong", "right too")), return_exceptions=True
+        )
+        await restarted.close()
+    assert np.array_equal(found[0], right[0])
+    assert isinstance(found[1], ConfigurationError)
+    assert np.array_equal(found[2], right[2])
+
+
 async def test_a_query_does_not_wait_for_the_writer_and_is_stored_when_that_is_free(tmp_path: Path) -> None:
     embedder = WordEmbedder()
     async with fresh_store(tmp_path) as store:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -13,13 +14,17 @@ class Library:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[int]]] = []
+        self.is_asked = asyncio.Event()
         self.together = Together(self._shelves)
 
     async def _shelves(self, room: str, numbers: Sequence[int]) -> list[str]:
         self.asked.append((room, list(numbers)))
+        self.is_asked.set()
         await asyncio.sleep(0)
         if room == "locked":
             raise PermissionError(room)
+        if room == "closing":
+            raise asyncio.CancelledError
         return [f"{room} {number}" for number in numbers if number >= 0]
 
 
@@ -57,14 +62,37 @@ async def test_too_few_answers_are_an_error_and_leave_nobody_waiting() -> None:
     assert isinstance(found[1], ValueError)
 
 
-async def test_who_is_cancelled_takes_nobody_else_along() -> None:
+async def test_who_is_cancelled_before_or_while_it_is_asked_for_takes_nobody_else_along() -> None:
     library = Library()
-    going, staying = (asyncio.create_task(library.together.find("hall", number)) for number in (1, 2))
+    early, late, staying = (asyncio.create_task(library.together.find("hall", number)) for number in (1, 2, 3))
     await asyncio.sleep(0)
-    going.cancel()
-    assert await staying == "hall 2"
+    early.cancel()
+    await library.is_asked.wait()
+    late.cancel()
+    assert await staying == "hall 3"
+    assert library.asked == [("hall", [2, 3])]
+    for going in (early, late):
+        with pytest.raises(asyncio.CancelledError):
+            await going
+
+
+async def test_where_the_asking_itself_is_cancelled_nobody_waits_for_ever() -> None:
+    library = Library()
     with pytest.raises(asyncio.CancelledError):
-        await going
+        await asyncio.wait_for(library.together.find("closing", 1), timeout=5)
+
+
+async def test_what_a_caller_has_in_its_context_stays_there() -> None:
+    seen: list[str] = []
+    own: ContextVar[str] = ContextVar("own", default="nothing")
+
+    async def ask(_: None, wanted: Sequence[int]) -> Sequence[int]:
+        seen.append(own.get())
+        return wanted
+
+    own.set("mine")
+    await Together(ask).find(None, 1)
+    assert seen == ["nothing"]
 
 
 async def test_where_all_are_cancelled_before_nothing_is_asked() -> None:
