@@ -152,7 +152,6 @@ def test_engines(versus: Versus, both: dict[str, Store], quick: bool, name: str)
         ours=postgres,
         baseline=sqlite,
         target=NoTarget(),
-        rounds=ROUNDS,
     )
 
 

@@ -14,12 +14,14 @@ from socrates.v1.shapes import V1_TABLES
 from socrates.v1.target import Target
 from socrates.v1.times import Zone
 from tests.performance.compare import Side, Times, Versus
-from tests.performance.targets import AtMost, ShareUpTo
+from tests.performance.targets import AtMost, ShareUpTo, Under
 from tests.support.migrate import alembic_subprocess, upgrade, value
 from tests.support.v1_files import generated_v1_file
 
 PROJECTS, QUICK_PROJECTS = 4_000, 100
 MESSAGES = 20
+RATE = 900
+"""Usual projects a second: what 12 times their unpickling was taken to be, in a measurement before this."""
 GROWING, QUICK_GROWING = (500, 1_000, 2_000, 4_000, 8_000), (20, 40, 80, 160)
 """Projects of the files by which the peak of memory is watched."""
 MEGABYTE = 1_000_000
@@ -86,6 +88,7 @@ def test_import(versus: Versus, tmp_path: Path, quick: bool) -> None:
     beside = "against pickle.loads of the same blobs"
     versus.row("import", f"{what}, {beside}, each dropped at once", ours, dropped, AtMost(12))
     versus.row("import-kept", f"{what}, {beside} into one list", ours, kept, AtMost(12))
+    versus.row("import-rate", f"{what}, at {RATE} a second", ours, None, Under(projects / RATE))
 
 
 def test_memory(versus: Versus, tmp_path: Path, quick: bool) -> None:
