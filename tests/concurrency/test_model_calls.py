@@ -38,9 +38,11 @@ async def heartbeat() -> AsyncIterator[list[float]]:
             late.append(time.perf_counter() - began - BEAT)
 
     beating = asyncio.create_task(beat())
+    await asyncio.sleep(0)  # it has begun
     try:
         yield late
     finally:
+        await asyncio.sleep(2 * BEAT)  # what took less than a beat is within one, which ends
         beating.cancel()
 
 
