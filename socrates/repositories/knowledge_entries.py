@@ -44,10 +44,10 @@ class _Deletion:
 _ENTRY = select(*_entry.columns).where(_entries.c.entry_key == bindparam("key"))
 _STATES = select(_entries.c.entry_key, _entries.c.model, *_entry.columns).where(_AMONG)
 # By the scope: for project_id IS NULL both engines walk all that everybody knows, 2 ms for 2,000, instead of the keys.
-_KNOWN_TO_ALL = _entries.c.scope == "global"
-_VISIBLE_TO_ALL = select(_entries.c.vector, *_entry.columns).where(_AMONG, _KNOWN_TO_ALL)
+_IS_GLOBAL = _entries.c.scope == "global"
+_VISIBLE_TO_ALL = select(_entries.c.vector, *_entry.columns).where(_AMONG, _IS_GLOBAL)
 _VISIBLE = select(_entries.c.vector, *_entry.columns).where(
-    _AMONG, (_entries.c.project_id == bindparam("in_project")) | _KNOWN_TO_ALL
+    _AMONG, (_entries.c.project_id == bindparam("in_project")) | _IS_GLOBAL
 )
 _COUNT = PerOwner(select(func.count()).select_from(_entries))
 _LIST = select(*_entry.columns).order_by(*_PLACE)

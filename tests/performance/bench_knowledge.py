@@ -233,7 +233,7 @@ def test_additions(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_p
     versus.row("add-batched", what, Times(fast), Times(slow), AtLeast(2))
     what = f"the longest that the event loop is held up while {number:,} texts are added"
     versus.row("loop-while-embedding", what, Times(gaps), None, Under(HELD_UP))
-    measured(versus)
+    versus.measured_elsewhere()
 
 
 async def watched(work: Work) -> tuple[float, float]:
@@ -284,7 +284,7 @@ def test_documents(
     ]
     what = f"a directory of {number} documents of {DOCUMENT_WORDS:,} words, beside v1's import"
     versus.row("import-documents", what, *both_sides(times), NoTarget())
-    measured(versus)
+    versus.measured_elsewhere()
 
 
 def test_a_restart(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_path: Path, quick: bool) -> None:
@@ -314,7 +314,7 @@ def test_a_restart(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_p
     times = [versus.run(both(tmp_path / str(each))) for each in range(1 if quick else FEW)]
     what = f"opening and {number} searches after a restart, which embed nothing, beside embedding them"
     versus.row("restart", what, *both_sides(times), AtLeast(2))
-    measured(versus)
+    versus.measured_elsewhere()
 
 
 def test_defaults(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_path: Path, quick: bool) -> None:
@@ -329,7 +329,7 @@ def test_defaults(versus: Versus, embedder: SentenceTransformersEmbedder, tmp_pa
     times = [versus.run(twice(tmp_path / str(each))) for each in range(1 if quick else FEW)]
     what = "loading the default knowledge where it is loaded, beside the first time"
     versus.row("defaults-again", what, *both_sides(times), AtLeast(20))
-    measured(versus)
+    versus.measured_elsewhere()
 
 
 def test_opening_and_rebuilding(versus: Versus, tmp_path: Path, quick: bool) -> None:
@@ -381,15 +381,10 @@ def test_memory(versus: Versus, tmp_path: Path, quick: bool) -> None:
         baseline=None,
         target=ShareUpTo(1),
     )
-    measured(versus)
+    versus.measured_elsewhere()
 
 
 def both_sides(rounds: Sequence[tuple[float, float]]) -> tuple[Times, Times]:
     """The seconds of ours and of the baseline, which were measured in turn."""
     ours, baseline = zip(*rounds, strict=True)
     return Times([*ours]), Times([*baseline])
-
-
-def measured(versus: Versus) -> None:
-    """pytest-benchmark wants a measurement of its own from every benchmark."""
-    versus.measure(lambda: None, rounds=1)
